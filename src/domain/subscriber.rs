@@ -1,0 +1,137 @@
+//! A subscriber's hot record: one row holds all that an order needs to know of who pays.
+//!
+//! MSISDN and SIM are attributes with a date of validity: the store keeps every period, and a
+//! recycled number or card never inherits what its former holder ordered or owed.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::Millis;
+use crate::domain::ids::{PurchaseId, SubscriberId};
+use crate::domain::money::{Currency, MinorUnits};
+use crate::domain::msisdn::Msisdn;
+use crate::domain::recent::Recent;
+
+/// One subscriber with the SIM and the number of today.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// The key of everything.
+    pub subscriber: SubscriberId,
+    /// The operator's own name for the account.
+    pub reference: Arc<str>,
+    /// The number of today; none once another subscriber has it.
+    pub msisdn: Option<Msisdn>,
+    /// The card of today: 19 or 20 digits, ITU-T E.118; none once another subscriber has it.
+    pub iccid: Option<Arc<str>>,
+    /// The card's IMSI.
+    pub imsi: Arc<str>,
+    /// ISO 639-1 code of the language that replies are written in.
+    pub language: Arc<str>,
+    /// Names the `[[class]]` of the configuration whose rules apply.
+    pub class: Arc<str>,
+    /// The bill's currency.
+    pub currency: Currency,
+    /// What may be owed at most: unpaid bills, open charges and holds.
+    pub credit_limit: MinorUnits,
+    /// What the subscriber lowered the credit limit to by `LIMIT`.
+    pub own_limit: Option<MinorUnits>,
+    /// What one purchase may cost.
+    pub cap: MinorUnits,
+    /// Whether purchases are allowed.
+    pub standing: Standing,
+    /// The code that `START` must repeat, while one is out.
+    pub start_code: Option<u16>,
+    /// When SIM or number last changed: plain text proves nothing for a while after.
+    pub changed: Millis,
+    /// Which version of its keys the SIM uses, 1 to 255.
+    pub key_version: u8,
+    /// Imported keys, sealed under the master key; none when they are derived.
+    pub sealed_keys: Option<Arc<[u8]>>,
+    /// The last authentic packet from the SIM.
+    pub from_sim: FromSim,
+    /// The last counter used towards the SIM.
+    pub mt_counter: u64,
+    /// Orders that a repetition is known by.
+    pub recent: Recent,
+    /// What is owed: unpaid bills and open charges, in minor units. Below 0 after an overpayment.
+    pub owed_minor: i64,
+    /// Full charges of payments that are not settled yet.
+    pub held: MinorUnits,
+    /// The open bill.
+    pub bill: OpenBill,
+}
+
+/// What the last authentic packet of a SIM was, to tell a repetition from a forgery.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FromSim {
+    /// The counter, 0 to 2^40 − 1; it only rises.
+    pub counter: u64,
+    /// The packet's digest; none before the first.
+    pub digest: Option<[u8; 8]>,
+    /// The order that the packet made.
+    pub purchase: Option<PurchaseId>,
+}
+
+/// The charges since the last bill was closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenBill {
+    /// The number that this bill will have, from 1 without a gap for this subscriber.
+    pub number: u32,
+    /// Since when it is open.
+    pub since: Millis,
+    /// Charges less refunds so far, in minor units; below 0 when refunds prevail.
+    pub total_minor: i64,
+}
+
+/// Whether a subscriber may buy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Yes.
+    #[default]
+    Active,
+    /// No: the subscriber sent `STOP`.
+    Stopped,
+    /// No: the operator said so.
+    Suspended,
+}
+
+impl Standing {
+    /// The stored number.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Active => 0,
+            Self::Stopped => 1,
+            Self::Suspended => 2,
+        }
+    }
+
+    /// The standing with this stored number; what is not known buys nothing.
+    #[must_use]
+    pub const fn by_number(number: u8) -> Self {
+        match number {
+            0 => Self::Active,
+            1 => Self::Stopped,
+            _ => Self::Suspended,
+        }
+    }
+}
+
+impl Line {
+    /// The lower of what the operator allows and what the subscriber wants.
+    #[must_use]
+    pub fn limit(&self) -> MinorUnits {
+        self.own_limit
+            .map_or(self.credit_limit, |own| own.min(self.credit_limit))
+    }
+
+    /// What may still be charged.
+    #[must_use]
+    pub fn credit_left(&self) -> MinorUnits {
+        let left = self.limit().minor().saturating_sub(self.owed_minor);
+        let left = left.saturating_sub(self.held.minor());
+        MinorUnits::try_from(left).unwrap_or_default()
+    }
+}
