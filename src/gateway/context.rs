@@ -1,0 +1,171 @@
+//! What every decision may look at besides the world: rules, texts and keys.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::auth::iccid::Iccid;
+use crate::auth::sealed_keys::{KeyPlace, unseal_keys};
+use crate::auth::secured_packet::{KeyProfile, KeyRecord};
+use crate::auth::sim_keys::{Direction, Master, SimKeys, derive, derive_named};
+use crate::dialogue::texts::Texts;
+use crate::domain::ids::PurseId;
+use crate::domain::money::Currency;
+use crate::domain::subscriber::Line;
+use crate::gateway::policy::Policy;
+use crate::sv::mac::MacKey;
+use crate::sv::transfer::TransferKeys;
+
+/// Rules, texts and keys. It never changes while the gateway runs.
+pub struct Context {
+    /// The operator's rules.
+    pub policy: Policy,
+    /// What is said to subscribers.
+    pub texts: Texts,
+    master: Arc<Master>,
+    profiles: Profiles,
+    decoy: KeyRecord,
+    purses: BTreeMap<Currency, PurseKeys>,
+}
+
+/// What packets of the applet look like, each way.
+#[derive(Clone, Copy, Debug)]
+pub struct Profiles {
+    /// Orders.
+    pub orders: KeyProfile,
+    /// Confirmations.
+    pub confirmations: KeyProfile,
+}
+
+/// Names and keys of a node's two purses of one currency.
+struct PurseKeys {
+    lane_name: PurseId,
+    pos_name: PurseId,
+    lane: MacKey,
+    pos: MacKey,
+    pair: MacKey,
+}
+
+impl Context {
+    /// The context of one node.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::domain::ids::BadId`] never for the names made here; it is passed on all the same.
+    pub fn new(
+        node: u16,
+        policy: Policy,
+        texts: Texts,
+        master: Arc<Master>,
+        profiles: Profiles,
+    ) -> Result<Self, crate::domain::ids::BadId> {
+        let mut purses = BTreeMap::new();
+        for currency in Currency::all() {
+            let lane_name: PurseId = format!("lane.{node}.{currency}").parse()?;
+            let pos_name: PurseId = format!("pos.{node}.{currency}").parse()?;
+            let key = |label, context: &str| {
+                MacKey::new(&derive_named(&master, label, context.as_bytes()))
+            };
+            let keys = PurseKeys {
+                lane: key("sv-lane", lane_name.as_str()),
+                pos: key("sv-pos", pos_name.as_str()),
+                pair: key("sv-pair", &format!("{lane_name}/{pos_name}")),
+                lane_name,
+                pos_name,
+            };
+            purses.insert(currency, keys);
+        }
+        let decoy_card = Iccid::from_ef_octets(DECOY_CARD).ok();
+        let keys = match decoy_card {
+            Some(iccid) => derive(&master, &iccid, 1, Direction::Mo),
+            None => SimKeys {
+                kic: crate::auth::aes_key::AesKey::Aes128([0; 16]),
+                kid: crate::auth::aes_key::AesKey::Aes128([0; 16]),
+            },
+        };
+        let decoy = KeyRecord {
+            profile: profiles.orders,
+            keys,
+        };
+        Ok(Self {
+            policy,
+            texts,
+            master,
+            profiles,
+            decoy,
+            purses,
+        })
+    }
+
+    /// The keys under which this line's SIM sends orders or takes confirmations; none when the line
+    /// has no card, or its imported keys can't be opened.
+    #[must_use]
+    pub fn sim_keys(&self, line: &Line, direction: Direction) -> Option<KeyRecord> {
+        let iccid: Iccid = line.iccid.as_deref()?.parse().ok()?;
+        let profile = match direction {
+            Direction::Mo => self.profiles.orders,
+            Direction::Mt => self.profiles.confirmations,
+        };
+        let keys = match &line.sealed_keys {
+            None => derive(&self.master, &iccid, line.key_version, direction),
+            Some(sealed) => {
+                let place = KeyPlace {
+                    iccid,
+                    direction,
+                    version: line.key_version,
+                };
+                unseal_keys(sealed_for(sealed, direction)?, &place, &self.master).ok()?
+            }
+        };
+        Some(KeyRecord { profile, keys })
+    }
+
+    /// A record like any other, for senders that nobody is registered under.
+    #[must_use]
+    pub const fn decoy(&self) -> &KeyRecord {
+        &self.decoy
+    }
+
+    /// How confirmations are secured.
+    #[must_use]
+    pub const fn confirmations(&self) -> &KeyProfile {
+        &self.profiles.confirmations
+    }
+
+    /// The keys of this node's lane and point of sale of a currency.
+    #[must_use]
+    pub fn transfer_keys(&self, currency: Currency) -> Option<TransferKeys<'_>> {
+        let keys = self.purses.get(&currency)?;
+        Some(TransferKeys {
+            lane: &keys.lane,
+            pos: &keys.pos,
+            pair: &keys.pair,
+        })
+    }
+
+    /// The names of this node's lane and point of sale of a currency.
+    #[must_use]
+    pub fn purse_names(&self, currency: Currency) -> Option<(&PurseId, &PurseId)> {
+        let keys = self.purses.get(&currency)?;
+        Some((&keys.lane_name, &keys.pos_name))
+    }
+}
+
+/// Both directions' sealed keys as one column: the length of the first in one octet, orders,
+/// confirmations.
+#[must_use]
+pub fn sealed_column(orders: &[u8], confirmations: &[u8]) -> Option<Vec<u8>> {
+    let length = u8::try_from(orders.len()).ok()?;
+    Some([&[length], orders, confirmations].concat())
+}
+
+fn sealed_for(column: &[u8], direction: Direction) -> Option<&[u8]> {
+    let (&length, rest) = column.split_first()?;
+    let (orders, confirmations) = rest.split_at_checked(length.into())?;
+    Some(match direction {
+        Direction::Mo => orders,
+        Direction::Mt => confirmations,
+    })
+}
+
+/// ICCID 8900000000000000003 in EF form: of no operator, and with a right check digit.
+const DECOY_CARD: [u8; 10] = [0x98, 0, 0, 0, 0, 0, 0, 0, 0, 0xF3];

@@ -1,0 +1,38 @@
+//! A short message: proven or not, an order or a question.
+
+use crate::gateway::context::Context;
+use crate::gateway::decide::{secured, speech, text};
+use crate::gateway::member::{ArrivalEnd, Outcome};
+use crate::gateway::prove::{ProvenArrival, Said};
+use crate::gateway::world::World;
+
+/// What follows from a message. Nothing that is not authentic is answered.
+pub(super) fn arrived(world: &mut World, proven: ProvenArrival, context: &Context) -> Outcome {
+    let ProvenArrival { arrival, said } = proven;
+    let (purchase, end) = match said {
+        Said::Secured {
+            subscriber,
+            packet,
+            order,
+        } => secured::arrived(world, &arrival, subscriber, &packet, order, context),
+        Said::Text {
+            subscriber: Some(subscriber),
+            command,
+        } => text::arrived(world, &arrival, subscriber, command, context),
+        Said::Text {
+            subscriber: None, ..
+        } => {
+            // The sender's number can be trusted or not be answered.
+            if arrival.trusted {
+                speech::to_stranger(world, &arrival, context);
+                (None, ArrivalEnd::Answered)
+            } else {
+                (None, ArrivalEnd::Ignored)
+            }
+        }
+        Said::Forged(class) => (None, ArrivalEnd::Forged(class)),
+        Said::Waiting => (None, ArrivalEnd::Waiting),
+        Said::BadPart | Said::Unreadable => (None, ArrivalEnd::Ignored),
+    };
+    Outcome::Arrived { purchase, end }
+}

@@ -1,0 +1,370 @@
+//! Carries out what [`Purchase::on`](crate::domain::purchase::Purchase::on) decided: the one place
+//! where a purchase's row changes its state.
+
+use std::sync::Arc;
+
+use crate::domain::Millis;
+use crate::domain::charge::Charge;
+use crate::domain::ids::PurchaseId;
+use crate::domain::ledger::Account;
+use crate::domain::money::{Currency, MinorUnits};
+use crate::domain::pon::Pon;
+use crate::domain::purchase::{Effect, Event, State};
+use crate::gateway::context::Context;
+use crate::gateway::decide::{billing, speech, terminal};
+use crate::gateway::member::{Denied, Outcome, Resolve};
+use crate::gateway::policy::after_s;
+use crate::gateway::record::PurchaseRecord;
+use crate::gateway::world::{Moved, Movement, World};
+use crate::sv::log::LogRecord;
+use crate::sv::message::PaymentDetails;
+use crate::sv::purse::Purse;
+use crate::sv::scheme::Scheme;
+use crate::sv::sequence::SequenceNo;
+use crate::sv::transfer::RefundOrder;
+use crate::sv::{Lane, PosPurse};
+
+/// Why a step was not made; nothing has changed then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum NoStep {
+    /// There is no such purchase.
+    NoPurchase,
+    /// The event is a duplicate, late or forged: the state that stands.
+    OutOfOrder(State),
+    /// An amount would leave i64, or the row lacks what its state must have.
+    Impossible,
+}
+
+/// Takes one event to a purchase whose merchant was paid, with all that follows from it.
+pub(super) fn step(
+    world: &mut World,
+    id: PurchaseId,
+    event: Event,
+    reason: Option<Arc<str>>,
+    context: &Context,
+) -> Result<State, NoStep> {
+    let record = world.purchases.get(&id).ok_or(NoStep::NoPurchase)?.clone();
+    let step = record
+        .life
+        .on(event)
+        .map_err(|refused| NoStep::OutOfOrder(refused.state))?;
+    let before = record.life.state;
+    let mut after = PurchaseRecord {
+        life: step.after,
+        ..record
+    };
+    let mut value_is_back = false;
+    terminal::keep_slot(world, &after, before);
+    for effect in step.effects() {
+        match effect {
+            Effect::Refund { units } => {
+                value_is_back = refund(world, &mut after, units, context)?;
+            }
+            Effect::Finish => finish(world, &mut after, context),
+            // These belong to a payment's beginning: `pay` carries them out.
+            Effect::SendValue
+            | Effect::HoldCharge
+            | Effect::ReleaseHold
+            | Effect::ReturnValue
+            | Effect::Charge
+            | Effect::AckTerminal
+            | Effect::Confirm => {}
+        }
+    }
+    after.changed = world.now;
+    after.reason = reason.or(after.reason);
+    after.deadline = deadline_of(after.life.state, world.now, context);
+    store(world, after);
+    if value_is_back {
+        return self::step(world, id, Event::RefundReceived, None, context);
+    }
+    Ok(step.after.state)
+}
+
+/// Puts a purchase's row back and tells those who wait for its state.
+pub(super) fn store(world: &mut World, record: PurchaseRecord) {
+    world.moved.push(Moved {
+        purchase: record.life.id,
+        state: record.life.state,
+        deadline: record.deadline,
+        terminal: record.terminal.clone(),
+    });
+    world.purchases.insert(record.life.id, record);
+}
+
+/// When a state that begins now has lasted too long.
+pub(super) fn deadline_of(state: State, now: Millis, context: &Context) -> Option<Millis> {
+    let policy = &context.policy;
+    match state {
+        State::Ordered => Some(after_s(now, policy.pon_within_s)),
+        State::Paid => Some(after_s(now, policy.accept_within_s)),
+        State::Accepted | State::Dispensing => Some(after_s(now, policy.report_within_s)),
+        State::Paying | State::InDoubt => Some(after_s(now, RESEND_AFTER_S)),
+        State::Refunding { .. } => Some(after_s(now, REFUND_AGAIN_AFTER_S)),
+        State::Requested
+        | State::Refused { .. }
+        | State::Expired
+        | State::Supplied { .. }
+        | State::Refunded
+        | State::Unknown => None,
+    }
+}
+
+/// A deadline may have passed. A spurious call changes nothing.
+pub(super) fn deadline(world: &mut World, id: PurchaseId, context: &Context) -> Outcome {
+    let Some(record) = world.purchases.get(&id) else {
+        return Outcome::AlreadyDone;
+    };
+    if record.deadline.is_none_or(|deadline| deadline > world.now) {
+        return Outcome::AlreadyDone;
+    }
+    if matches!(record.life.state, State::Refunding { .. }) {
+        return refund_again(world, id, context);
+    }
+    match step(world, id, Event::DeadlinePassed, None, context) {
+        Ok(_) => Outcome::Done,
+        Err(_) => Outcome::AlreadyDone,
+    }
+}
+
+/// A person decides what an unknown end was.
+pub(super) fn resolved(world: &mut World, resolve: &Resolve, context: &Context) -> Outcome {
+    let Some(record) = world.purchases.get(&resolve.purchase) else {
+        return Outcome::Refused(Denied::NotFound("purchase"));
+    };
+    let units = resolve.units.unwrap_or(record.life.units);
+    let subscriber = record.subscriber;
+    let reason: Arc<str> = format!("{}: {}", resolve.who, resolve.why).into();
+    let event = Event::Resolved { units };
+    match step(
+        world,
+        resolve.purchase,
+        event,
+        Some(Arc::clone(&reason)),
+        context,
+    ) {
+        Ok(state) => {
+            let text = format!("{} by {reason}", state.name());
+            world.notice("resolved", Some(resolve.purchase), subscriber, text);
+            Outcome::Done
+        }
+        Err(NoStep::OutOfOrder(state)) => Outcome::Refused(Denied::Conflict(format!(
+            "purchase {} is {}: only an unknown end can be resolved, with 0 to the ordered pieces",
+            resolve.purchase,
+            state.name()
+        ))),
+        Err(NoStep::NoPurchase) => Outcome::Refused(Denied::NotFound("purchase")),
+        Err(NoStep::Impossible) => {
+            Outcome::Refused(Denied::Conflict("the amounts do not fit".to_owned()))
+        }
+    }
+}
+
+/// Undoes the charge for `units` pieces and asks the value back; true when it is back already.
+fn refund(
+    world: &mut World,
+    record: &mut PurchaseRecord,
+    units: u8,
+    context: &Context,
+) -> Result<bool, NoStep> {
+    let impossible = |_| NoStep::Impossible;
+    let back = record
+        .charge
+        .refund_of(units, record.life.units)
+        .map_err(impossible)?;
+    let (Some(subscriber), Some(currency)) = (record.subscriber, record.currency) else {
+        return Err(NoStep::Impossible);
+    };
+    let gross = back.gross().map_err(impossible)?;
+    let receivable = Account::Receivable(subscriber);
+    let mut movements = vec![
+        Movement {
+            from: receivable.clone(),
+            to: Account::Income,
+            amount: gross.minus(back.tax).map_err(impossible)?,
+            kind: "refund_charge",
+        },
+        Movement {
+            from: receivable,
+            to: Account::Tax,
+            amount: back.tax,
+            kind: "refund_tax",
+        },
+    ];
+    let value = value_back(world, record, back.wholesale, currency, context);
+    if value.is_some() {
+        movements.extend(value_movements(record, back.wholesale));
+    }
+    world
+        .post(&movements, currency, Some(record.life.id))
+        .map_err(impossible)?;
+    record.refunded = back;
+    billing::roll_over(world, subscriber, context);
+    if let Some(line) = world.lines.change(&subscriber) {
+        line.bill.total_minor = line.bill.total_minor.saturating_sub(gross.minor());
+    }
+    let is_back = value.is_some();
+    if let Some(value) = value {
+        value.enter(world, currency);
+    }
+    speech::refunded(world, record, units, gross, context);
+    Ok(is_back)
+}
+
+/// The value did not come back at once: tries again.
+fn refund_again(world: &mut World, id: PurchaseId, context: &Context) -> Outcome {
+    let Some(record) = world.purchases.get(&id).cloned() else {
+        return Outcome::AlreadyDone;
+    };
+    let Some(currency) = record.currency else {
+        return Outcome::AlreadyDone;
+    };
+    let amount = record.refunded.wholesale;
+    if let Some(value) = value_back(world, &record, amount, currency, context)
+        && world
+            .post(&value_movements(&record, amount), currency, Some(id))
+            .is_ok()
+    {
+        value.enter(world, currency);
+        return match step(world, id, Event::RefundReceived, None, context) {
+            Ok(_) => Outcome::Done,
+            Err(_) => Outcome::AlreadyDone,
+        };
+    }
+    if let Some(record) = world.purchases.change(&id) {
+        record.deadline = Some(after_s(world.now, REFUND_AGAIN_AFTER_S));
+    }
+    if let Some(record) = world.purchases.get(&id).cloned() {
+        store(world, record);
+    }
+    Outcome::Done
+}
+
+/// What a refund's transfer left at both ends, not yet in the world.
+struct ValueBack {
+    lane: Purse,
+    pos: Purse,
+    payer: LogRecord,
+    payee: LogRecord,
+}
+
+impl ValueBack {
+    fn enter(self, world: &mut World, currency: Currency) {
+        world.lanes.insert(currency, self.lane);
+        world.pos.insert(currency, self.pos);
+        log(world, &self.payer, &self.payee, Payer::Pos);
+    }
+}
+
+/// Which end paid: its record goes to that end's log.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Payer {
+    Lane,
+    Pos,
+}
+
+/// Writes each end's record to that end's own log.
+pub(super) fn log(world: &mut World, payer: &LogRecord, payee: &LogRecord, who: Payer) {
+    let (lane, pos) = match who {
+        Payer::Lane => (payer, payee),
+        Payer::Pos => (payee, payer),
+    };
+    let (lane_name, pos_name) = match who {
+        Payer::Lane => (&payer.details.from, &payer.details.to),
+        Payer::Pos => (&payer.details.to, &payer.details.from),
+    };
+    world.counters.purse_log = world.counters.purse_log.saturating_add(1);
+    let number = world.counters.purse_log;
+    world
+        .purse_log
+        .push((number, lane_name.clone(), lane.clone()));
+    world.counters.pos_log = world.counters.pos_log.saturating_add(1);
+    let number = world.counters.pos_log;
+    world.pos_log.push((number, pos_name.clone(), pos.clone()));
+}
+
+/// Runs the refund's transfer on copies of both ends; none when an end refuses for now.
+fn value_back(
+    world: &mut World,
+    record: &PurchaseRecord,
+    value: MinorUnits,
+    currency: Currency,
+    context: &Context,
+) -> Option<ValueBack> {
+    let merchant = record.merchant.clone()?;
+    let mut lane = Lane(world.lanes.get(&currency)?.clone());
+    let mut pos = PosPurse(world.pos.get(&currency)?.clone());
+    let keys = context.transfer_keys(currency)?;
+    let original = PaymentDetails {
+        from: lane.0.row().name.clone(),
+        to: pos.0.row().name.clone(),
+        merchant: merchant.clone(),
+        value: record.charge.wholesale,
+        currency,
+        from_seq: SequenceNo::try_from(i64::try_from(record.from_seq?).ok()?).ok()?,
+        to_seq: SequenceNo::try_from(i64::try_from(record.to_seq?).ok()?).ok()?,
+        purchase: record.life.id,
+        refund_of: None,
+        pon: record.pon.map(Pon::number),
+        deliver_within_s: context.policy.accept_within_s,
+    };
+    let available = world
+        .balance(&Account::PosHeld(merchant), currency)
+        .available();
+    let refund = PurchaseId(world.next_id());
+    let order = RefundOrder {
+        refund,
+        value,
+        original: &original,
+    };
+    let receipts = Scheme::MondexStyle
+        .refund(&mut pos, &mut lane, available, &order, keys)
+        .ok()?;
+    if receipts.debit != value || receipts.credit != value {
+        return None;
+    }
+    Some(ValueBack {
+        lane: lane.0,
+        pos: pos.0,
+        payer: receipts.payer,
+        payee: receipts.payee,
+    })
+}
+
+fn value_movements(record: &PurchaseRecord, amount: MinorUnits) -> Vec<Movement> {
+    let Some(merchant) = record.merchant.clone() else {
+        return Vec::new();
+    };
+    vec![
+        Movement {
+            from: Account::PosHeld(merchant),
+            to: Account::InFlight,
+            amount,
+            kind: "refund_value",
+        },
+        Movement {
+            from: Account::InFlight,
+            to: Account::Float,
+            amount,
+            kind: "refund_value",
+        },
+    ]
+}
+
+/// Closes the ack and lets the charge go to billing.
+fn finish(world: &mut World, record: &mut PurchaseRecord, context: &Context) {
+    terminal::close_ack(world, record);
+    if record.paid.is_some() {
+        billing::enter_final(world, record, context);
+    }
+}
+
+/// Whether anything of a charge went back.
+pub(super) fn went_back(charge: &Charge) -> bool {
+    !(charge.retail.is_zero() && charge.fee.is_zero() && charge.wholesale.is_zero())
+}
+
+/// How soon a payment without an answer is sent again.
+const RESEND_AFTER_S: u32 = 5;
+/// How soon a refund that an end refused is tried again.
+const REFUND_AGAIN_AFTER_S: u32 = 60;

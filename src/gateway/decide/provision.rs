@@ -1,0 +1,385 @@
+//! Loads of the purse, and imports of subscribers, merchants and tokens.
+
+use std::sync::Arc;
+
+use crate::domain::ids::{SubscriberId, TerminalId};
+use crate::domain::ledger::Account;
+use crate::domain::merchant::Terminal;
+use crate::domain::money::Currency;
+use crate::domain::recent::Recent;
+use crate::domain::subscriber::{FromSim, Line, OpenBill, Standing};
+use crate::gateway::context::Context;
+use crate::gateway::decide::billing;
+use crate::gateway::member::{
+    Denied, LineImport, LoadPurse, MerchantImport, Outcome, TerminalImport,
+};
+use crate::gateway::world::{Movement, Period, TakenReference, World};
+use crate::sv::purse::Purse;
+
+/// The issuer loads the float, once for each reference. The first load of a currency makes the
+/// node's lane and point of sale of it.
+pub(super) fn loaded(world: &mut World, load: &LoadPurse, context: &Context) -> Outcome {
+    let taken = TakenReference {
+        kind: "load",
+        amount: load.amount,
+        currency: load.currency,
+        subscriber: None,
+    };
+    if let Some(outcome) = billing::repeated(world, &load.reference, &taken) {
+        return outcome;
+    }
+    if load.amount.is_zero() {
+        return Outcome::Refused(Denied::Invalid("the amount is 0".to_owned()));
+    }
+    let movement = Movement {
+        from: Account::Issuer,
+        to: Account::Float,
+        amount: load.amount,
+        kind: "load",
+    };
+    if let Err(error) = world.post(&[movement], load.currency, None) {
+        return Outcome::Refused(Denied::Invalid(error.to_string()));
+    }
+    open_purses(world, load.currency, context);
+    world.references.insert(Arc::clone(&load.reference), taken);
+    Outcome::Done
+}
+
+fn open_purses(world: &mut World, currency: Currency, context: &Context) {
+    let Some((lane, pos)) = context.purse_names(currency) else {
+        return;
+    };
+    if world.lanes.get(&currency).is_none() {
+        world
+            .lanes
+            .insert(currency, Purse::new(lane.clone(), currency));
+    }
+    if world.pos.get(&currency).is_none() {
+        world
+            .pos
+            .insert(currency, Purse::new(pos.clone(), currency));
+    }
+}
+
+/// A chunk of checked lines. The same again changes nothing.
+pub(super) fn lines(world: &mut World, lines: Vec<LineImport>, context: &Context) -> Outcome {
+    let (mut added, mut changed) = (0_u64, 0_u64);
+    for import in lines {
+        let known = world.by_account.get(&import.account).copied();
+        match known.and_then(|id| world.lines.get(&id).cloned()) {
+            None => {
+                add(world, import, context);
+                added = added.saturating_add(1);
+            }
+            Some(before) => {
+                if update(world, &before, import) {
+                    changed = changed.saturating_add(1);
+                }
+            }
+        }
+    }
+    Outcome::Imported { added, changed }
+}
+
+fn add(world: &mut World, import: LineImport, context: &Context) {
+    let subscriber = SubscriberId(world.next_id());
+    // What a former holder sent may still be under way; where nobody held number and card before,
+    // there is nothing to cool off from.
+    let passed_on =
+        world.by_msisdn.contains_key(&import.msisdn) || world.by_iccid.contains_key(&import.iccid);
+    hold(world, subscriber, &import);
+    world
+        .by_account
+        .insert(Arc::clone(&import.account), subscriber);
+    let line = Line {
+        subscriber,
+        reference: import.account,
+        msisdn: Some(import.msisdn),
+        iccid: Some(import.iccid),
+        imsi: import.imsi,
+        language: import.language,
+        class: import.class,
+        currency: import.currency,
+        credit_limit: import.credit_limit,
+        own_limit: None,
+        cap: import.cap,
+        standing: import.standing,
+        start_code: None,
+        changed: if passed_on {
+            world.now
+        } else {
+            crate::domain::Millis(0)
+        },
+        key_version: import.key_version,
+        sealed_keys: import.sealed_keys,
+        from_sim: FromSim::default(),
+        mt_counter: 0,
+        recent: Recent::default(),
+        owed_minor: 0,
+        held: crate::domain::money::MinorUnits::ZERO,
+        bill: OpenBill {
+            number: 1,
+            since: context.policy.calendar.last_cut_off(world.now),
+            total_minor: 0,
+        },
+    };
+    world.lines.insert(subscriber, line);
+}
+
+/// True when the row differs from what the books have. A currency never changes: what is owed
+/// would change with it; the command's checks say so before anything is applied.
+fn update(world: &mut World, before: &Line, import: LineImport) -> bool {
+    let new_card = before.iccid.as_ref() != Some(&import.iccid);
+    let new_number = before.msisdn != Some(import.msisdn);
+    let new_version = before.key_version != import.key_version;
+    let standing = match (before.standing, import.standing) {
+        // What the subscriber stopped, only the subscriber starts.
+        (Standing::Stopped, Standing::Active) => Standing::Stopped,
+        (_, wanted) => wanted,
+    };
+    let mut after = Line {
+        msisdn: Some(import.msisdn),
+        iccid: Some(Arc::clone(&import.iccid)),
+        imsi: Arc::clone(&import.imsi),
+        language: Arc::clone(&import.language),
+        class: Arc::clone(&import.class),
+        credit_limit: import.credit_limit,
+        cap: import.cap,
+        standing,
+        key_version: import.key_version,
+        // Sealing is randomized: keys are replaced only with a new card or version.
+        sealed_keys: if new_card || new_version {
+            import.sealed_keys.clone()
+        } else {
+            before.sealed_keys.clone()
+        },
+        ..before.clone()
+    };
+    if new_card || new_version {
+        // Counters belong to the keys: new keys start anew, the old ones never again.
+        after.from_sim = FromSim::default();
+        after.mt_counter = 0;
+    }
+    if new_card {
+        after.recent = Recent::default();
+    }
+    if new_card || new_number {
+        after.changed = world.now;
+    }
+    if after == *before {
+        return false;
+    }
+    if new_card || new_number {
+        hold(world, before.subscriber, &import);
+    }
+    world.imported_lines.insert(before.subscriber);
+    world.lines.insert(before.subscriber, after);
+    true
+}
+
+/// Number and card are this subscriber's from now on; who holds them has them no more. A holder
+/// that an earlier line of the same import gave another one keeps that: two that change places.
+fn hold(world: &mut World, subscriber: SubscriberId, import: &LineImport) {
+    let former = world.by_msisdn.insert(import.msisdn, subscriber);
+    if let Some(former) = former.filter(|former| *former != subscriber)
+        && world
+            .lines
+            .get(&former)
+            .is_some_and(|line| line.msisdn == Some(import.msisdn))
+        && let Some(line) = world.lines.change(&former)
+    {
+        line.msisdn = None;
+        world.imported_lines.insert(former);
+        let text = format!(
+            "number {} passed to account {}",
+            import.msisdn, import.account
+        );
+        world.notice("number_passed_on", None, Some(former), text);
+    }
+    let former = world.by_iccid.insert(Arc::clone(&import.iccid), subscriber);
+    if let Some(former) = former.filter(|former| *former != subscriber)
+        && world
+            .lines
+            .get(&former)
+            .is_some_and(|line| line.iccid.as_ref() == Some(&import.iccid))
+        && let Some(line) = world.lines.change(&former)
+    {
+        line.iccid = None;
+        world.imported_lines.insert(former);
+        let text = format!("card passed to account {}", import.account);
+        world.notice("card_passed_on", None, Some(former), text);
+    }
+    world.new_periods.push(Period {
+        subscriber,
+        msisdn: import.msisdn,
+        iccid: Arc::clone(&import.iccid),
+        imsi: Arc::clone(&import.imsi),
+        from: world.now,
+    });
+}
+
+/// One merchant with items and terminals, as its file says: all of it or nothing.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one file is taken whole: merchant, items, terminals"
+)]
+pub(super) fn merchant(world: &mut World, import: MerchantImport, context: &Context) -> Outcome {
+    let MerchantImport {
+        merchant,
+        items,
+        terminals,
+    } = import;
+    if let Some(before) = world.merchants.get(&merchant.id)
+        && before.currency != merchant.currency
+    {
+        return Outcome::Refused(Denied::Conflict(format!(
+            "merchant {}: its currency is {} and can't become {}: make a new merchant",
+            merchant.id, before.currency, merchant.currency
+        )));
+    }
+    if !context
+        .policy
+        .tax_basis_points
+        .contains_key(&merchant.tax_code)
+    {
+        return Outcome::Refused(Denied::Invalid(format!(
+            "merchant {}: tax_code {:?} is not in the configuration's [[tax]]",
+            merchant.id, merchant.tax_code
+        )));
+    }
+    for terminal in &terminals {
+        if let Some(conflict) = taken(world, &merchant.id, terminal) {
+            return Outcome::Refused(Denied::Conflict(conflict));
+        }
+    }
+    let (mut added, mut changed) = (0_u64, 0_u64);
+    let mut count = |is_new: bool, differs: bool| {
+        added = added.saturating_add(u64::from(is_new));
+        changed = changed.saturating_add(u64::from(!is_new && differs));
+    };
+    let known = world.merchants.get(&merchant.id);
+    let differs = known != Some(&merchant);
+    count(known.is_none(), differs);
+    if differs {
+        world
+            .merchants
+            .insert(merchant.id.clone(), merchant.clone());
+    }
+    let stale: Vec<_> = world
+        .items
+        .iter()
+        .filter(|((owner, code), _)| {
+            *owner == merchant.id && !items.iter().any(|item| item.code == *code)
+        })
+        .map(|(key, _)| key.clone())
+        .collect();
+    for key in stale {
+        world.items.remove(&key);
+        count(false, true);
+    }
+    for item in items {
+        let key = (merchant.id.clone(), item.code);
+        let known = world.items.get(&key);
+        let differs = known != Some(&item);
+        count(known.is_none(), differs);
+        if differs {
+            world.items.insert(key, item);
+        }
+    }
+    let stale: Vec<TerminalId> = world
+        .terminals
+        .iter()
+        .filter(|(id, terminal)| {
+            let listed = terminals.iter().any(|import| import.id == **id);
+            terminal.merchant == merchant.id && terminal.in_service && !listed
+        })
+        .map(|(id, _)| id.clone())
+        .collect();
+    for id in stale {
+        if let Some(terminal) = world.terminals.change(&id) {
+            terminal.in_service = false;
+            world.imported_terminals.insert(id);
+            count(false, true);
+        }
+    }
+    for import in terminals {
+        let known = world.terminals.get(&import.id).cloned();
+        let after = after_import(known.clone(), import, &merchant.id);
+        let differs = known.as_ref() != Some(&after);
+        count(known.is_none(), differs);
+        if differs {
+            world.imported_terminals.insert(after.id.clone());
+            world
+                .by_short_code
+                .insert(after.short_code, after.id.clone());
+            world.terminals.insert(after.id.clone(), after);
+        }
+    }
+    Outcome::Imported { added, changed }
+}
+
+fn after_import(
+    known: Option<Terminal>,
+    import: TerminalImport,
+    merchant: &crate::domain::ids::MerchantId,
+) -> Terminal {
+    let token = known.as_ref().and_then(|t| t.token_sha256);
+    let base = known.unwrap_or(Terminal {
+        id: import.id.clone(),
+        short_code: import.short_code,
+        merchant: merchant.clone(),
+        items: Arc::from([]),
+        slots: import.slots,
+        token_sha256: None,
+        seen: crate::domain::Millis(0),
+        last_ack: 0,
+        open_acks: 0,
+        last_closed: None,
+        in_service: true,
+    });
+    Terminal {
+        short_code: import.short_code,
+        items: import.items.into(),
+        slots: import.slots,
+        token_sha256: import.token_sha256.or(token),
+        in_service: true,
+        ..base
+    }
+}
+
+/// Why a terminal of the file can't be this merchant's.
+fn taken(
+    world: &World,
+    merchant: &crate::domain::ids::MerchantId,
+    import: &TerminalImport,
+) -> Option<String> {
+    if let Some(other) = world
+        .by_short_code
+        .get(&import.short_code)
+        .filter(|id| **id != import.id)
+    {
+        return Some(format!(
+            "terminal {}: short_code {} belongs to terminal {other}",
+            import.id, import.short_code
+        ));
+    }
+    let known = world.terminals.get(&import.id)?;
+    (known.merchant != *merchant).then(|| {
+        format!(
+            "terminal {}: it belongs to merchant {}",
+            import.id, known.merchant
+        )
+    })
+}
+
+/// A new token: the old one is worth nothing from now on.
+pub(super) fn token(world: &mut World, id: &TerminalId, token_sha256: [u8; 32]) -> Outcome {
+    match world.terminals.change(id) {
+        Some(terminal) => {
+            terminal.token_sha256 = Some(token_sha256);
+            world.imported_terminals.insert(id.clone());
+            Outcome::Done
+        }
+        None => Outcome::Refused(Denied::NotFound("terminal")),
+    }
+}

@@ -1,0 +1,417 @@
+//! What is said to a subscriber, written into the outbox in the commit of its cause: a sealed
+//! command packet where the order was one, else a text.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::dialogue::reply::{Count, Name, Price, PurchaseReference, Reply};
+use crate::dialogue::secured_reply::OutcomeCode;
+use crate::dialogue::texts::Language;
+use crate::domain::catalogue::{ItemCode, Quantity};
+use crate::domain::ids::{OutboxId, PurchaseId, SubscriberId};
+use crate::domain::money::{Currency, MinorUnits};
+use crate::domain::msisdn::Msisdn;
+use crate::domain::purchase::State;
+use crate::domain::refusal::Refusal;
+use crate::domain::subscriber::Line;
+use crate::gateway::context::Context;
+use crate::gateway::decide::secured;
+use crate::gateway::member::Arrival;
+use crate::gateway::policy::after_s;
+use crate::gateway::record::{Channel, OutboxRow, PurchaseRecord, ShortMessage};
+use crate::gateway::world::World;
+use crate::sms::segments::{SegmentRules, SegmentedText};
+
+/// Where a message leaves and what it is about.
+struct Way<'a> {
+    smsc: &'a Arc<str>,
+    service: &'a Arc<str>,
+    purchase: Option<PurchaseId>,
+}
+
+/// Answers a text with a text, by the way that it came.
+pub(super) fn answer(
+    world: &mut World,
+    arrival: &Arrival,
+    subscriber: SubscriberId,
+    purchase: Option<PurchaseId>,
+    reply: &Reply,
+    context: &Context,
+) {
+    let Some(line) = world.lines.get(&subscriber) else {
+        return;
+    };
+    let Some(to) = arrival.sender.or(line.msisdn) else {
+        return;
+    };
+    let message = text(language(line), &arrival.smsc, reply, context);
+    let way = Way {
+        smsc: &arrival.smsc,
+        service: &arrival.service,
+        purchase,
+    };
+    send(world, &way, to, message, context);
+}
+
+/// Answers a number that no subscriber has.
+pub(super) fn to_stranger(world: &mut World, arrival: &Arrival, context: &Context) {
+    let Some(to) = arrival.sender else { return };
+    let message = text(Language::EN, &arrival.smsc, &Reply::NotBillable, context);
+    let way = Way {
+        smsc: &arrival.smsc,
+        service: &arrival.service,
+        purchase: None,
+    };
+    send(world, &way, to, message, context);
+}
+
+/// Answers a secured packet with one, by the way that it came; in plain text when the SIM has no
+/// keys or no counter left.
+pub(super) fn answer_sealed(
+    world: &mut World,
+    arrival: &Arrival,
+    subscriber: SubscriberId,
+    purchase: Option<PurchaseId>,
+    saying: &secured::Saying<'_>,
+    context: &Context,
+) {
+    let way = Way {
+        smsc: &arrival.smsc,
+        service: &arrival.service,
+        purchase,
+    };
+    sealed_or_plain(world, &way, arrival.sender, subscriber, saying, context);
+}
+
+/// Tells that goods did not come and money went back, by the way that the order came.
+pub(super) fn refunded(
+    world: &mut World,
+    record: &PurchaseRecord,
+    units: u8,
+    gross: MinorUnits,
+    context: &Context,
+) {
+    let (Some(subscriber), Some(currency)) = (record.subscriber, record.currency) else {
+        return;
+    };
+    let (Some(smsc), Some(service)) = (&record.smsc, &record.service) else {
+        return;
+    };
+    let amount = Price {
+        amount: gross,
+        currency,
+    };
+    let reference = PurchaseReference(record.life.id);
+    let reply = match Quantity::try_from(units) {
+        Ok(quantity) if units < record.life.units => {
+            let item = item_name(world, record);
+            Reply::PartRefunded {
+                amount,
+                quantity,
+                item,
+                reference,
+            }
+        }
+        Ok(_) | Err(_) => {
+            let merchant = merchant_name(world, record);
+            Reply::Refunded {
+                amount,
+                merchant,
+                reference,
+            }
+        }
+    };
+    let way = Way {
+        smsc,
+        service,
+        purchase: Some(record.life.id),
+    };
+    if record.channel == Channel::Secured {
+        let saying = secured::Saying {
+            reply: &reply,
+            outcome: if units < record.life.units {
+                OutcomeCode::PartRefunded
+            } else {
+                OutcomeCode::Refunded
+            },
+            reference: record.reference,
+            amount: Some((gross, currency)),
+            purchase: Some(record.life.id),
+        };
+        sealed_or_plain(world, &way, record.msisdn, subscriber, &saying, context);
+    } else if let Some(line) = world.lines.get(&subscriber)
+        && let Some(to) = record.msisdn.or(line.msisdn)
+    {
+        let message = text(language(line), smsc, &reply, context);
+        send(world, &way, to, message, context);
+    }
+}
+
+/// What a purchase has become, as its subscriber is told.
+pub(super) fn of(
+    world: &World,
+    record: &PurchaseRecord,
+    subscriber: SubscriberId,
+    context: &Context,
+) -> Reply {
+    let currency = record
+        .currency
+        .or_else(|| world.lines.get(&subscriber).map(|l| l.currency));
+    let Some(currency) = currency else {
+        return Reply::Temporary;
+    };
+    let gross = record.charge.gross().unwrap_or_default();
+    let amount = Price {
+        amount: gross,
+        currency,
+    };
+    let reference = PurchaseReference(record.life.id);
+    match record.life.state {
+        State::Refused { cause } => refusal(world, record, subscriber, cause, amount, context),
+        State::Requested | State::Ordered | State::Paying | State::InDoubt => Reply::Pending {
+            amount,
+            merchant: merchant_name(world, record),
+            reference,
+        },
+        State::Expired => Reply::OrderExpired,
+        State::Paid
+        | State::Accepted
+        | State::Dispensing
+        | State::Unknown
+        | State::Supplied { .. } => paid(world, record, amount, reference),
+        State::Refunding { .. } | State::Refunded => {
+            let back = record.refunded.gross().unwrap_or_default();
+            let amount = Price {
+                amount: back,
+                currency,
+            };
+            Reply::Refunded {
+                amount,
+                merchant: merchant_name(world, record),
+                reference,
+            }
+        }
+    }
+}
+
+fn paid(
+    world: &World,
+    record: &PurchaseRecord,
+    amount: Price,
+    reference: PurchaseReference,
+) -> Reply {
+    let merchant = merchant_name(world, record);
+    match (record.item, Quantity::try_from(record.life.units)) {
+        (Some(_), Ok(quantity)) => {
+            let item = item_name(world, record);
+            Reply::Paid {
+                amount,
+                merchant,
+                quantity,
+                item,
+                reference,
+            }
+        }
+        _ => Reply::PaidAmount {
+            amount,
+            merchant,
+            reference,
+        },
+    }
+}
+
+fn refusal(
+    world: &World,
+    record: &PurchaseRecord,
+    subscriber: SubscriberId,
+    cause: Refusal,
+    amount: Price,
+    context: &Context,
+) -> Reply {
+    let Some(line) = world.lines.get(&subscriber) else {
+        return Reply::NotBillable;
+    };
+    let own = |amount| Price {
+        amount,
+        currency: line.currency,
+    };
+    let merchant = merchant_name(world, record);
+    match cause {
+        Refusal::UnknownSubscriber => Reply::NotBillable,
+        Refusal::Stopped => Reply::Barred,
+        Refusal::Suspended => Reply::Suspended,
+        Refusal::CoolingOff => {
+            let hours = context.policy.cooling_off_s.div_ceil(3600);
+            Reply::CoolingOff {
+                hours: Count(u16::try_from(hours).unwrap_or(u16::MAX)),
+            }
+        }
+        Refusal::NotTrusted => Reply::PlainNotTrusted,
+        Refusal::OverPlainCap => {
+            let class = context.policy.class(&line.class);
+            let cap = class.and_then(|class| class.plain_cap.get(&line.currency).copied());
+            Reply::OverPlainCap {
+                cap: own(cap.unwrap_or_default()),
+            }
+        }
+        Refusal::OverCap => Reply::OverCap {
+            amount,
+            cap: own(line.cap),
+        },
+        Refusal::OverCredit => Reply::OverLimit {
+            amount,
+            left: own(line.credit_left()),
+        },
+        Refusal::UnknownShortCode => match record.short_code {
+            Some(short_code) => Reply::UnknownShortCode { short_code },
+            None => Reply::NotUnderstood,
+        },
+        Refusal::UnknownItem => match (record.item, record.short_code) {
+            (Some(item), Some(short_code)) => Reply::UnknownItem { item, short_code },
+            (None, Some(short_code)) => Reply::ItemsOnly { short_code },
+            (_, None) => Reply::NotUnderstood,
+        },
+        Refusal::PriceChanged => Reply::PriceChanged {
+            item: item_name(world, record),
+            amount,
+        },
+        Refusal::Busy => Reply::MachineBusy { merchant },
+        Refusal::Dead | Refusal::MerchantClosed => Reply::MachineDead { merchant },
+        Refusal::PurseEmpty => Reply::PurseEmpty,
+        Refusal::OtherCurrency => Reply::CurrencyMismatch {
+            currency: line.currency,
+            merchant,
+        },
+        Refusal::CounterLow | Refusal::CounterBlocked => Reply::CounterLow,
+        Refusal::ReferenceReused | Refusal::ReferenceOld => Reply::ReferenceConflict,
+        Refusal::TooMany => Reply::TooMany,
+        Refusal::PonExpired => Reply::OrderExpired,
+        Refusal::UnknownPon
+        | Refusal::PonPaid
+        | Refusal::CounterHigh
+        | Refusal::CounterReused
+        | Refusal::NotUnderstood
+        | Refusal::WrongAgain => Reply::NotUnderstood,
+        Refusal::NotPaid | Refusal::Protocol => Reply::Temporary,
+    }
+}
+
+fn sealed_or_plain(
+    world: &mut World,
+    way: &Way<'_>,
+    sender: Option<Msisdn>,
+    subscriber: SubscriberId,
+    saying: &secured::Saying<'_>,
+    context: &Context,
+) {
+    let Some(line) = world.lines.get(&subscriber) else {
+        return;
+    };
+    // A secured order charges the SIM's subscriber, whatever the sender: the answer goes to the SIM.
+    let Some(to) = line.msisdn.or(sender) else {
+        return;
+    };
+    let words = context.texts.render(language(line), saying.reply);
+    let sealed = secured::seal(line, saying, &words, context);
+    let message = if let Some((counter, message)) = sealed {
+        if let Some(line) = world.lines.change(&subscriber) {
+            line.mt_counter = counter;
+        }
+        message
+    } else {
+        text(language(line), way.smsc, saying.reply, context)
+    };
+    send(world, way, to, message, context);
+}
+
+fn send(world: &mut World, way: &Way<'_>, to: Msisdn, message: ShortMessage, context: &Context) {
+    let id = OutboxId(world.next_id());
+    let row = OutboxRow {
+        id,
+        purchase: way.purchase,
+        smsc: Arc::clone(way.smsc),
+        from: Arc::clone(way.service),
+        to,
+        message,
+        created: world.now,
+        expires: after_s(world.now, context.policy.reply_within_s),
+    };
+    world.outbox.insert(id, row);
+}
+
+/// A reply as one short message; every text is known to fit.
+fn text(language: Language, smsc: &Arc<str>, reply: &Reply, context: &Context) -> ShortMessage {
+    let words = context.texts.render(language, reply);
+    let alphabet = context
+        .policy
+        .alphabets
+        .get(smsc)
+        .copied()
+        .unwrap_or_default();
+    let rules = SegmentRules {
+        smsc: alphabet,
+        language: None,
+        reference: 0,
+        max_segments: 1,
+    };
+    let segment = SegmentedText::write(&words, rules)
+        .ok()
+        .and_then(|written| written.segments.into_iter().next());
+    match segment {
+        Some(segment) => ShortMessage {
+            udhi: segment.with_header,
+            protocol_id: 0,
+            data_coding: segment.data_coding,
+            user_data: segment.user_data.into(),
+        },
+        // Only a price of more than ten digits can be too long; its digits are what counts.
+        None => ShortMessage {
+            udhi: false,
+            protocol_id: 0,
+            data_coding: 0,
+            user_data: Bytes::from(
+                words
+                    .chars()
+                    .filter(char::is_ascii)
+                    .take(160)
+                    .collect::<String>(),
+            ),
+        },
+    }
+}
+
+fn language(line: &Line) -> Language {
+    line.language.parse().unwrap_or(Language::EN)
+}
+
+fn merchant_name(world: &World, record: &PurchaseRecord) -> Name {
+    let merchant = record
+        .merchant
+        .as_ref()
+        .and_then(|id| world.merchants.get(id));
+    Name::new(merchant.map_or("", |merchant| &merchant.name))
+}
+
+/// The item's name while the merchant's list has it, else its code.
+fn item_name(world: &World, record: &PurchaseRecord) -> Name {
+    let Some(code) = record.item else {
+        return merchant_name(world, record);
+    };
+    let key = record.merchant.clone().map(|merchant| (merchant, code));
+    let item = key.and_then(|key| world.items.get(&key));
+    match item {
+        Some(item) => Name::new(&item.name),
+        None => Name::new(code_text(&code)),
+    }
+}
+
+fn code_text(code: &ItemCode) -> &str {
+    code.as_str()
+}
+
+/// The amount of a purchase, when it has a price.
+pub(super) fn amount_of(record: &PurchaseRecord) -> Option<(MinorUnits, Currency)> {
+    let gross = record.charge.gross().ok()?;
+    Some((gross, record.currency?)).filter(|_| !gross.is_zero())
+}

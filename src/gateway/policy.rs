@@ -1,0 +1,79 @@
+//! The operator's rules that a decision needs, as values.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::domain::Millis;
+use crate::domain::bill::Calendar;
+use crate::domain::charge::Terms;
+use crate::domain::money::{Currency, MinorUnits};
+use crate::sms::SmscAlphabet;
+
+/// Rules of the whole gateway. Durations are whole seconds unless the name says otherwise.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// How long a terminal may take to accept an ack.
+    pub accept_within_s: u32,
+    /// How long an accepted ack may stay without a report before it is unknown.
+    pub report_within_s: u32,
+    /// How long a terminal may be silent before it counts as dead.
+    pub alive_s: u32,
+    /// How long a kiosk's order can be paid.
+    pub pon_within_s: u32,
+    /// How long after a change of SIM or number plain text is refused.
+    pub cooling_off_s: u32,
+    /// How far a SIM's counter may jump at once.
+    pub counter_jump_max: u64,
+    /// How long a confirmation is worth sending.
+    pub reply_within_s: u32,
+    /// How long the parts of a message wait for each other.
+    pub parts_within_s: u32,
+    /// After how long an open charge goes to billing as provisional.
+    pub provisional_after_s: u32,
+    /// Cut-off day and zone.
+    pub calendar: Calendar,
+    /// Rules of each class of subscribers; `standard` is always there.
+    pub classes: BTreeMap<Arc<str>, Class>,
+    /// Tax rate of each tax code in hundredths of a percent.
+    pub tax_basis_points: BTreeMap<Arc<str>, u32>,
+    /// The fee that is added to a purchase, by currency.
+    pub fees: BTreeMap<Currency, MinorUnits>,
+    /// How each SMSC carries text in its default alphabet; GSM 7-bit unpacked when not named.
+    pub alphabets: BTreeMap<Arc<str>, SmscAlphabet>,
+}
+
+/// Rules of one class of subscribers.
+#[derive(Clone, Debug, Default)]
+pub struct Class {
+    /// What one order by plain text may cost, by currency; a currency that is missing allows none.
+    pub plain_cap: BTreeMap<Currency, MinorUnits>,
+    /// The total at which a bill is closed at once, by currency.
+    pub bill_maximum: BTreeMap<Currency, MinorUnits>,
+}
+
+impl Policy {
+    /// The class's rules, or those of `standard`.
+    #[must_use]
+    pub fn class(&self, name: &str) -> Option<&Class> {
+        self.classes
+            .get(name)
+            .or_else(|| self.classes.get("standard"))
+    }
+
+    /// Fee and tax for this currency and tax code; none when the tax code is not configured.
+    #[must_use]
+    pub fn terms(&self, currency: Currency, tax_code: &str) -> Option<Terms> {
+        let tax_basis_points = *self.tax_basis_points.get(tax_code)?;
+        let fee = self.fees.get(&currency).copied().unwrap_or_default();
+        Some(Terms {
+            fee,
+            tax_basis_points,
+        })
+    }
+}
+
+/// `seconds` after `from`.
+#[must_use]
+pub fn after_s(from: Millis, seconds: u32) -> Millis {
+    from.plus_ms(i64::from(seconds).saturating_mul(1000))
+}

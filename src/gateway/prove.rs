@@ -1,0 +1,366 @@
+//! Opens what arrived: joins parts, proves packets, reads words; and says which rows are needed.
+//!
+//! The batch's members are proven in the order of their arrival, before any is decided: what is in
+//! a secured packet decides which rows must be read. Nothing but sets of parts changes here.
+
+use std::sync::Arc;
+
+use crate::auth::Authentic;
+use crate::auth::command::{CommandPacket, open_command, refuse_stranger};
+use crate::auth::sim_keys::Direction;
+use crate::dialogue::secured_order::tlv::TlvError;
+use crate::dialogue::secured_order::{SecuredOrder, Wanted};
+use crate::dialogue::sms_command::{self, Command, CommandError};
+use crate::domain::ids::{PurchaseId, SubscriberId};
+use crate::domain::recent::ByReference;
+use crate::gateway::context::Context;
+use crate::gateway::identity;
+use crate::gateway::member::{Arrival, Content, KioskItem, Member};
+use crate::gateway::policy::after_s;
+use crate::gateway::world::{Wants, World};
+use crate::sms::Message;
+use crate::sms::reassembly::{Added, Part, PartKey, PartSet};
+
+/// A member whose content is known.
+#[derive(Debug)]
+pub enum Proved {
+    /// A short message.
+    Arrival(Box<ProvenArrival>),
+    /// Anything else needs no proof but its caller's.
+    Other(Member),
+}
+
+/// A short message and what it turned out to be.
+#[derive(Debug)]
+pub struct ProvenArrival {
+    /// As it came.
+    pub arrival: Arrival,
+    /// What it says.
+    pub said: Said,
+}
+
+/// What a short message says.
+#[derive(Debug)]
+pub enum Said {
+    /// A packet that this subscriber's SIM made.
+    Secured {
+        /// Whose SIM.
+        subscriber: SubscriberId,
+        /// The packet.
+        packet: Authentic<CommandPacket>,
+        /// The order in it.
+        order: Result<SecuredOrder, TlvError>,
+    },
+    /// Words.
+    Text {
+        /// Whose number sent them, if it is anybody's.
+        subscriber: Option<SubscriberId>,
+        /// The words, understood or not.
+        command: Result<Command, CommandError>,
+    },
+    /// A packet that nobody's SIM made; the class of the check that failed.
+    Forged(&'static str),
+    /// A part of a message that is not whole, or that was whole before.
+    Waiting,
+    /// A part that contradicts one that came before, or does not fit any order.
+    BadPart,
+    /// Nothing that can be read.
+    Unreadable,
+}
+
+/// The rows that a member names by itself.
+pub fn first_wants(member: &Member, wants: &mut Wants) {
+    match member {
+        Member::Arrival(arrival) => {
+            wants.msisdns.extend(arrival.sender);
+            if let Content::Part { key, .. } = &arrival.content {
+                wants.parts.insert(key.clone());
+            }
+        }
+        Member::KioskOrder(order) => {
+            wants.terminals.insert(order.terminal.clone());
+            if let KioskItem::Item { code, .. } = order.what {
+                wants.terminal_items.insert((order.terminal.clone(), code));
+            }
+            let reference = (order.terminal.clone(), Arc::clone(&order.client_reference));
+            wants.client_references.insert(reference);
+            wants.pons.extend(order.candidates);
+        }
+        Member::TerminalAct(act) => {
+            wants.terminals.insert(act.terminal.clone());
+            wants.acks.insert((act.terminal.clone(), act.ack));
+            wants.purchases.extend(act.purchase);
+        }
+        Member::Seen { terminal } | Member::Token { terminal, .. } => {
+            wants.terminals.insert(terminal.clone());
+        }
+        Member::Deadline { purchase } => {
+            wants.purchases.insert(*purchase);
+        }
+        Member::Resolve(resolve) => {
+            wants.purchases.insert(resolve.purchase);
+        }
+        Member::OutboxSettled(settled) => wants.outbox.extend(settled.iter().map(|s| s.id)),
+        Member::OutboxRetry(id) => {
+            wants.outbox.insert(*id);
+        }
+        Member::Receipt(receipt) => {
+            let key = |id: &Arc<str>| (Arc::clone(&receipt.smsc), Arc::clone(id));
+            wants.sent.extend(receipt.candidates.iter().map(key));
+        }
+        Member::LoadPurse(load) => {
+            wants.references.insert(Arc::clone(&load.reference));
+        }
+        Member::ImportLines(lines) => {
+            for line in lines {
+                wants.accounts.insert(Arc::clone(&line.account));
+                wants.msisdns.insert(line.msisdn);
+                wants.iccids.insert(Arc::clone(&line.iccid));
+            }
+        }
+        Member::ImportMerchant(import) => {
+            wants.merchants.insert(import.merchant.id.clone());
+            wants.catalogues.insert(import.merchant.id.clone());
+            wants
+                .terminals
+                .extend(import.terminals.iter().map(|t| t.id.clone()));
+            wants
+                .short_codes
+                .extend(import.terminals.iter().map(|t| t.short_code));
+        }
+        Member::CloseBills { subscribers, .. } => wants.subscribers.extend(subscribers),
+        Member::PayBill(payment) => {
+            wants.accounts.insert(Arc::clone(&payment.account));
+            wants.references.insert(Arc::clone(&payment.reference));
+        }
+        Member::Provisional(purchases) => wants.purchases.extend(purchases),
+        Member::CloseBatch { .. } | Member::BatchWritten { .. } => {}
+        Member::SweepParts => wants.all_parts = true,
+    }
+}
+
+/// Opens a member's content. Called once for each, in order of arrival, when the rows of
+/// [`first_wants`] are there.
+pub fn prove(world: &mut World, member: Member, context: &Context) -> Proved {
+    let Member::Arrival(arrival) = member else {
+        return Proved::Other(member);
+    };
+    let said = match arrival.content.clone() {
+        Content::Text(text) => read(world, &arrival, &text, context),
+        Content::Secured(packet) => open(world, &arrival, &packet, context),
+        Content::Part { key, part } => match join(world, key, part, context) {
+            Ok(message) => whole(world, &arrival, &message, context),
+            Err(said) => said,
+        },
+        Content::Unreadable => Said::Unreadable,
+    };
+    Proved::Arrival(Box::new(ProvenArrival { arrival, said }))
+}
+
+/// The rows that a proven member needs besides, as far as the world can tell by now. Called again
+/// until it wants nothing new: a number leads to an order, and that to its terminal.
+pub fn further_wants(world: &World, proved: &Proved, wants: &mut Wants) {
+    match proved {
+        Proved::Arrival(arrival) => said_wants(world, arrival, wants),
+        Proved::Other(Member::TerminalAct(act)) => {
+            let key = (act.terminal.clone(), act.ack);
+            let last = world
+                .terminals
+                .get(&act.terminal)
+                .and_then(|t| t.last_closed);
+            let open = world.acks.get(&key).copied();
+            for id in open
+                .into_iter()
+                .chain(act.purchase)
+                .chain(last.map(|(_, id)| id))
+            {
+                purchase_wants(world, id, wants);
+            }
+        }
+        Proved::Other(Member::Deadline { purchase }) => purchase_wants(world, *purchase, wants),
+        Proved::Other(Member::Resolve(resolve)) => {
+            purchase_wants(world, resolve.purchase, wants);
+        }
+        Proved::Other(Member::Provisional(purchases)) => {
+            for purchase in purchases {
+                purchase_wants(world, *purchase, wants);
+            }
+        }
+        Proved::Other(Member::KioskOrder(order)) => {
+            let key = (order.terminal.clone(), Arc::clone(&order.client_reference));
+            wants.purchases.extend(world.client_references.get(&key));
+        }
+        Proved::Other(_) => {}
+    }
+}
+
+fn said_wants(world: &World, proven: &ProvenArrival, wants: &mut Wants) {
+    match &proven.said {
+        Said::Secured {
+            subscriber,
+            packet,
+            order,
+        } => {
+            if let Some(line) = world.lines.get(subscriber) {
+                if packet.counter <= line.from_sim.counter
+                    && let Some(known) = line.from_sim.purchase
+                {
+                    purchase_wants(world, known, wants);
+                }
+                if let Ok(order) = order
+                    && let ByReference::Repeated(known) = line
+                        .recent
+                        .by_reference(order.reference.number(), identity::of_secured(order))
+                {
+                    purchase_wants(world, known, wants);
+                }
+            }
+            if let Ok(order) = order {
+                secured_wants(world, order, wants);
+            }
+        }
+        Said::Text {
+            subscriber: Some(subscriber),
+            command: Ok(command),
+        } => {
+            let known = world.lines.get(subscriber).and_then(|line| {
+                let digest = identity::of_text(command);
+                line.recent
+                    .plain_since(digest, proven.arrival.repeat_since)
+                    .copied()
+            });
+            if let Some(known) = known {
+                purchase_wants(world, known.purchase, wants);
+            }
+            match command {
+                Command::Buy {
+                    short_code, item, ..
+                } => {
+                    wants.short_codes.insert(*short_code);
+                    wants.items.insert((*short_code, *item));
+                }
+                Command::PayAmount { short_code, .. } => {
+                    wants.short_codes.insert(*short_code);
+                }
+                Command::PayPon { pon, .. } => pon_wants(world, *pon, wants),
+                Command::List(short_code) => {
+                    wants.short_codes.insert(*short_code);
+                    wants.lists.insert(*short_code);
+                }
+                Command::Balance
+                | Command::Limit(_)
+                | Command::Stop
+                | Command::Start(_)
+                | Command::Help => {}
+            }
+        }
+        Said::Text { .. } | Said::Forged(_) | Said::Waiting | Said::BadPart | Said::Unreadable => {}
+    }
+}
+
+fn secured_wants(world: &World, order: &SecuredOrder, wants: &mut Wants) {
+    match order.wanted {
+        Wanted::Item {
+            short_code, item, ..
+        } => {
+            wants.short_codes.insert(short_code);
+            wants.items.insert((short_code, item));
+        }
+        Wanted::Amount { short_code } => {
+            wants.short_codes.insert(short_code);
+        }
+        Wanted::PaymentOrder { pon, .. } => pon_wants(world, pon, wants),
+    }
+}
+
+fn pon_wants(world: &World, pon: crate::domain::pon::Pon, wants: &mut Wants) {
+    wants.pons.insert(pon);
+    if let Some(row) = world.pons.get(&pon) {
+        purchase_wants(world, row.purchase, wants);
+    }
+}
+
+fn purchase_wants(world: &World, id: PurchaseId, wants: &mut Wants) {
+    wants.purchases.insert(id);
+    if let Some(record) = world.purchases.get(&id) {
+        wants.subscribers.extend(record.subscriber);
+        wants.terminals.extend(record.terminal.clone());
+        wants.merchants.extend(record.merchant.clone());
+        // Whatever ends the purchase takes its ack off the terminal.
+        wants.acks.extend(record.terminal.clone().zip(record.ack));
+        if let (Some(terminal), Some(item)) = (&record.terminal, record.item) {
+            wants.terminal_items.insert((terminal.clone(), item));
+        }
+    }
+}
+
+fn whole(world: &World, arrival: &Arrival, message: &Message, context: &Context) -> Said {
+    if message.header.names_secured_packet() {
+        return open(world, arrival, &message.body, context);
+    }
+    match message.text() {
+        Some(text) => read(world, arrival, &text, context),
+        None => Said::Unreadable,
+    }
+}
+
+fn read(world: &World, arrival: &Arrival, text: &str, context: &Context) -> Said {
+    let subscriber = arrival
+        .sender
+        .and_then(|sender| world.by_msisdn.get(&sender).copied());
+    let command = sms_command::parse(text, context.texts.aliases());
+    Said::Text {
+        subscriber,
+        command,
+    }
+}
+
+/// Proves a packet. A stranger's costs as much time as a forger's.
+fn open(world: &World, arrival: &Arrival, packet: &[u8], context: &Context) -> Said {
+    let line = arrival
+        .sender
+        .and_then(|sender| world.by_msisdn.get(&sender))
+        .and_then(|subscriber| world.lines.get(subscriber));
+    let known = line.and_then(|line| {
+        context
+            .sim_keys(line, Direction::Mo)
+            .map(|record| (line.subscriber, record))
+    });
+    let Some((subscriber, record)) = known else {
+        return Said::Forged(refuse_stranger(packet, context.decoy()).class());
+    };
+    match open_command(packet, &record) {
+        Ok(packet) => {
+            let order = SecuredOrder::decode(&packet.data);
+            Said::Secured {
+                subscriber,
+                packet,
+                order,
+            }
+        }
+        Err(refusal) => Said::Forged(refusal.class()),
+    }
+}
+
+/// Adds a part to its set; the whole message when it was the last.
+fn join(world: &mut World, key: PartKey, part: Part, context: &Context) -> Result<Message, Said> {
+    let now = world.now;
+    let expires = after_s(now, context.policy.parts_within_s);
+    let fresh = || PartSet::open(key.total, expires).map_err(|_| Said::BadPart);
+    let mut set = match world.parts.get(&key) {
+        Some(set) if !set.is_expired(now) => set.clone(),
+        Some(_) | None => fresh()?,
+    };
+    match set.add(part, now) {
+        Added::Waiting => {
+            world.parts.insert(key, set);
+            Err(Said::Waiting)
+        }
+        Added::Complete(message) => {
+            world.parts.insert(key, set);
+            Ok(message)
+        }
+        Added::Duplicate | Added::Finished => Err(Said::Waiting),
+        Added::Conflict | Added::Expired | Added::OutOfBounds => Err(Said::BadPart),
+    }
+}

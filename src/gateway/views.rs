@@ -1,0 +1,137 @@
+//! The books as a person looks at them: read apart from the writer, decided upon never.
+//!
+//! What is seen here may be old by the time it is read: a command that acts on it hands a member
+//! to [`Books`](crate::gateway::books::Books), which decides on the books as they stand.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::domain::Millis;
+use crate::domain::bill::Bill;
+use crate::domain::catalogue::ShortCode;
+use crate::domain::ids::{BillId, MerchantId, OutboxId, PurchaseId, SubscriberId, TerminalId};
+use crate::domain::ledger::Balance;
+use crate::domain::money::Currency;
+use crate::gateway::books::StoreError;
+use crate::gateway::record::{OutboxRow, PurchaseRecord};
+
+/// What commands read. Each list comes in the order of its key, above `after`, `most` at a time.
+///
+/// # Errors
+///
+/// Every method: [`StoreError::Unavailable`], and [`StoreError::Corrupt`] for what can't be read.
+pub trait Views: Clone + Send + Sync + 'static {
+    /// One purchase with everything that is known of it.
+    fn purchase(
+        &self,
+        id: PurchaseId,
+    ) -> impl Future<Output = Result<Option<PurchaseRecord>, StoreError>> + Send;
+
+    /// Purchases in the state of this name ([`State::name`](crate::domain::purchase::State::name)).
+    fn purchases(
+        &self,
+        state: &'static str,
+        after: PurchaseId,
+        most: u32,
+    ) -> impl Future<Output = Result<Vec<PurchaseRecord>, StoreError>> + Send;
+
+    /// Messages that will not be sent until a person says so.
+    fn parked(
+        &self,
+        after: OutboxId,
+        most: u32,
+    ) -> impl Future<Output = Result<Vec<Parked>, StoreError>> + Send;
+
+    /// Every account but those of subscribers, in the order of kind, merchant and currency.
+    fn balances(&self) -> impl Future<Output = Result<Vec<AccountBalance>, StoreError>> + Send;
+
+    /// Closed bills; of one account only when it is named.
+    fn bills(
+        &self,
+        account: Option<Arc<str>>,
+        after: BillId,
+        most: u32,
+    ) -> impl Future<Output = Result<Vec<AccountBill>, StoreError>> + Send;
+
+    /// Subscribers whose open bill holds a charge and was opened before `cut_off`.
+    fn lines_open_before(
+        &self,
+        cut_off: Millis,
+        after: SubscriberId,
+        most: u32,
+    ) -> impl Future<Output = Result<Vec<SubscriberId>, StoreError>> + Send;
+
+    /// Currencies of those of `accounts` that are known, in any order.
+    fn currencies(
+        &self,
+        accounts: Vec<Arc<str>>,
+    ) -> impl Future<Output = Result<Vec<(Arc<str>, Currency)>, StoreError>> + Send;
+
+    /// Every merchant with its currency.
+    fn merchants(
+        &self,
+    ) -> impl Future<Output = Result<Vec<(MerchantId, Currency)>, StoreError>> + Send;
+
+    /// Every terminal, in service or not, with its short code and merchant.
+    fn terminals(
+        &self,
+    ) -> impl Future<Output = Result<Vec<(TerminalId, ShortCode, MerchantId)>, StoreError>> + Send;
+
+    /// What a person should look at.
+    fn notices(
+        &self,
+        after: i64,
+        most: u32,
+    ) -> impl Future<Output = Result<Vec<NoticeRow>, StoreError>> + Send;
+
+    /// The version of the schema, which opening brings up.
+    fn schema(&self) -> impl Future<Output = Result<i64, StoreError>> + Send;
+}
+
+/// A message that will not be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parked {
+    /// The message.
+    pub row: OutboxRow,
+    /// Why not.
+    pub cause: Arc<str>,
+}
+
+/// An account of the ledger with what it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountBalance {
+    /// [`Account::kind`](crate::domain::ledger::Account::kind).
+    pub kind: Arc<str>,
+    /// Whose, where it is a merchant's.
+    pub merchant: Option<MerchantId>,
+    /// Of the balance.
+    pub currency: Currency,
+    /// What came in less what went out.
+    pub balance: Balance,
+}
+
+/// A closed bill and the operator's name for the account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountBill {
+    /// The account.
+    pub account: Arc<str>,
+    /// The bill.
+    pub bill: Bill,
+}
+
+/// Something that a person should look at, as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoticeRow {
+    /// Rises by one.
+    pub number: i64,
+    /// When it was written.
+    pub at: Millis,
+    /// A word, such as `late_report`.
+    pub kind: Arc<str>,
+    /// The purchase.
+    pub purchase: Option<PurchaseId>,
+    /// The subscriber.
+    pub subscriber: Option<SubscriberId>,
+    /// What is known.
+    pub text: Arc<str>,
+}

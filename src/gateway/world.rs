@@ -1,0 +1,500 @@
+//! The part of the books that one batch reads and changes.
+//!
+//! The store loads it in two rounds (what the members name, then what opening them revealed),
+//! members are decided on it one after the other, and what changed is written whole. If the commit
+//! fails it is dropped: nothing here outlives its batch.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::domain::Millis;
+use crate::domain::bill::Bill;
+use crate::domain::catalogue::{ItemCode, ShortCode};
+use crate::domain::ids::{
+    IdSource, MerchantId, OutboxId, PurchaseId, PurseId, SubscriberId, TerminalId,
+};
+use crate::domain::ledger::{Account, Balance};
+use crate::domain::merchant::{Item, Merchant, Terminal};
+use crate::domain::money::{AmountOutOfRange, Currency, MinorUnits};
+use crate::domain::msisdn::Msisdn;
+use crate::domain::pon::Pon;
+use crate::domain::purchase::State;
+use crate::domain::subscriber::Line;
+use crate::gateway::record::{BillingEntry, OutboxRow, PurchaseRecord, Transfer};
+use crate::gateway::table::Table;
+use crate::sms::reassembly::{PartKey, PartSet};
+use crate::sv::log::LogRecord;
+use crate::sv::purse::Purse;
+
+/// Declares the sets of keys that a batch can ask for.
+macro_rules! wants {
+    ($($(#[$doc:meta])* $field:ident: $key:ty),+ $(,)?) => {
+        /// What a batch needs to be read: keys by table.
+        #[derive(Clone, Debug, Default)]
+        pub struct Wants {
+            $($(#[$doc])* pub $field: HashSet<$key>,)+
+            /// Every set of parts, up to a bound.
+            pub all_parts: bool,
+        }
+
+        impl Wants {
+            /// Whether nothing is wanted.
+            #[must_use]
+            pub fn is_empty(&self) -> bool {
+                !self.all_parts $(&& self.$field.is_empty())+
+            }
+
+            /// Only what was not `asked` before, which from now on it is.
+            #[must_use]
+            pub fn not_asked(mut self, asked: &mut Self) -> Self {
+                $(self.$field.retain(|key| asked.$field.insert(key.clone()));)+
+                self.all_parts = self.all_parts && !asked.all_parts;
+                asked.all_parts = asked.all_parts || self.all_parts;
+                self
+            }
+        }
+    };
+}
+
+wants! {
+    /// Lines by number.
+    msisdns: Msisdn,
+    /// Lines by subscriber.
+    subscribers: SubscriberId,
+    /// Lines by the operator's name for the account.
+    accounts: Arc<str>,
+    /// Lines by card.
+    iccids: Arc<str>,
+    /// Terminals, with their merchants and the merchants' accounts.
+    short_codes: ShortCode,
+    /// The same, by id.
+    terminals: TerminalId,
+    /// Merchants with their accounts.
+    merchants: MerchantId,
+    /// All items and terminals of a merchant.
+    catalogues: MerchantId,
+    /// One item of the merchant of a terminal.
+    items: (ShortCode, ItemCode),
+    /// One item of the merchant of a terminal, by the terminal's id.
+    terminal_items: (TerminalId, ItemCode),
+    /// The whole list of a terminal's merchant.
+    lists: ShortCode,
+    /// Purchases.
+    purchases: PurchaseId,
+    /// Open acks with their purchases.
+    acks: (TerminalId, i64),
+    /// Payment order numbers with their purchases.
+    pons: Pon,
+    /// Kiosks' orders by their own name, with their purchases.
+    client_references: (TerminalId, Arc<str>),
+    /// Parts of messages.
+    parts: PartKey,
+    /// Loads and payments by reference.
+    references: Arc<str>,
+    /// Messages that were sent, by SMSC and id.
+    sent: (Arc<str>, Arc<str>),
+    /// Outbox rows, parked ones too.
+    outbox: OutboxId,
+}
+
+/// The node's own row: what only its one writer raises.
+#[derive(Clone, Copy, Debug)]
+pub struct Counters {
+    /// The node's number, 0 to 1023.
+    pub node: u16,
+    /// The last id made.
+    pub ids: IdSource,
+    /// Commits of this node.
+    pub batch: i64,
+    /// The time of the last commit.
+    pub committed: Millis,
+    /// The last transfer.
+    pub transfer: i64,
+    /// The last entry of the billing stream.
+    pub entry: i64,
+    /// The last record of the purses' log.
+    pub purse_log: i64,
+    /// The last record of the POS's log.
+    pub pos_log: i64,
+    /// The last account made.
+    pub account: i64,
+    /// The last bill closed.
+    pub bill: i64,
+}
+
+/// A row of the accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountRow {
+    /// The small number that transfers are stored with.
+    pub number: i64,
+    /// What came in less what went out.
+    pub balance: Balance,
+}
+
+/// A payment order number and what it stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PonRow {
+    /// The order.
+    pub purchase: PurchaseId,
+    /// Until when the number is not given to another order.
+    pub reserved_until: Millis,
+}
+
+/// A load or a bill payment that was taken before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TakenReference {
+    /// `load` or `payment`.
+    pub kind: &'static str,
+    /// How much it was for.
+    pub amount: MinorUnits,
+    /// Of the amount.
+    pub currency: Currency,
+    /// For a payment: whose.
+    pub subscriber: Option<SubscriberId>,
+}
+
+/// A message that the SMSC took and of which a receipt may come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentRow {
+    /// The outbox row that it was.
+    pub outbox: OutboxId,
+    /// Of which purchase it spoke.
+    pub purchase: Option<PurchaseId>,
+    /// When it was taken.
+    pub at: Millis,
+    /// What the receipt said.
+    pub state: Option<Arc<str>>,
+}
+
+/// The last closed batch of the billing stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LastBatch {
+    /// Its number; 0 when there is none.
+    pub sequence: i64,
+    /// Its last entry.
+    pub to_entry: i64,
+    /// Whether its file stands, with its hash.
+    pub sha256: Option<[u8; 32]>,
+}
+
+/// A batch of the billing stream: the entries `from` to `to`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClosedBatch {
+    /// Its number, from 1 without a gap.
+    pub sequence: i64,
+    /// Its first entry; one above the last of the batch before.
+    pub from_entry: i64,
+    /// Its last entry; one below the first when it is empty.
+    pub to_entry: i64,
+    /// When it was closed.
+    pub closed: Millis,
+}
+
+/// What happened that someone must look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// A word: `late_report`, `counter_reused`, `reference_reused`, `resolved`.
+    pub kind: &'static str,
+    /// The purchase.
+    pub purchase: Option<PurchaseId>,
+    /// The subscriber.
+    pub subscriber: Option<SubscriberId>,
+    /// What is known.
+    pub text: String,
+}
+
+/// A new state of a purchase, for logs, metrics and timers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moved {
+    /// Which.
+    pub purchase: PurchaseId,
+    /// Where to.
+    pub state: State,
+    /// When this state has lasted too long.
+    pub deadline: Option<Millis>,
+    /// The terminal that waits for it.
+    pub terminal: Option<TerminalId>,
+}
+
+/// The rows of one batch, read and changed.
+#[derive(Debug)]
+pub struct World {
+    /// Business time of the batch: never before that of the last commit.
+    pub now: Millis,
+    /// The node's row.
+    pub counters: Counters,
+    /// Lines.
+    pub lines: Table<SubscriberId, Line>,
+    /// Which line has this number today.
+    pub by_msisdn: HashMap<Msisdn, SubscriberId>,
+    /// Which line has this name.
+    pub by_account: HashMap<Arc<str>, SubscriberId>,
+    /// Which line has this card today.
+    pub by_iccid: HashMap<Arc<str>, SubscriberId>,
+    /// Numbers and cards that changed hands: written to the periods.
+    pub new_periods: Vec<Period>,
+    /// Lines of which more than what an order touches has changed.
+    pub imported_lines: HashSet<SubscriberId>,
+    /// Terminals of which more than what an order touches has changed.
+    pub imported_terminals: HashSet<TerminalId>,
+    /// Terminals.
+    pub terminals: Table<TerminalId, Terminal>,
+    /// Which terminal has this short code.
+    pub by_short_code: HashMap<ShortCode, TerminalId>,
+    /// Merchants.
+    pub merchants: Table<MerchantId, Merchant>,
+    /// Price lists.
+    pub items: Table<(MerchantId, ItemCode), Item>,
+    /// Purchases.
+    pub purchases: Table<PurchaseId, PurchaseRecord>,
+    /// Open acks.
+    pub acks: Table<(TerminalId, i64), PurchaseId>,
+    /// Payment order numbers.
+    pub pons: Table<Pon, PonRow>,
+    /// Kiosks' orders by their own name.
+    pub client_references: Table<(TerminalId, Arc<str>), PurchaseId>,
+    /// Balances but those of subscribers, which are in their lines.
+    pub accounts: Table<(Account, Currency), AccountRow>,
+    /// The node's lanes, by currency.
+    pub lanes: Table<Currency, Purse>,
+    /// The node's points of sale, by currency.
+    pub pos: Table<Currency, Purse>,
+    /// Messages in parts.
+    pub parts: Table<PartKey, PartSet>,
+    /// Loads and payments that were taken before.
+    pub references: Table<Arc<str>, TakenReference>,
+    /// Sent messages.
+    pub sent: Table<(Arc<str>, Arc<str>), SentRow>,
+    /// Messages to be sent.
+    pub outbox: Table<OutboxId, OutboxRow>,
+    /// Parked messages with their cause.
+    pub parked: Table<OutboxId, (OutboxRow, Arc<str>)>,
+    /// The last batch of the billing stream.
+    pub last_batch: LastBatch,
+    /// Batches closed now.
+    pub closed_batches: Vec<ClosedBatch>,
+    /// Files written now: batch number and hash.
+    pub written_batches: Vec<(i64, [u8; 32])>,
+    /// Transfers made now.
+    pub transfers: Vec<Transfer>,
+    /// Entries of the billing stream made now.
+    pub entries: Vec<BillingEntry>,
+    /// The lanes' records made now: number, lane, record.
+    pub purse_log: Vec<(i64, PurseId, LogRecord)>,
+    /// The points of sale's records made now.
+    pub pos_log: Vec<(i64, PurseId, LogRecord)>,
+    /// Bills closed now.
+    pub bills: Vec<Bill>,
+    /// What someone must look at.
+    pub notices: Vec<Notice>,
+    /// New states made now.
+    pub moved: Vec<Moved>,
+}
+
+/// A number or a card that a subscriber holds from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Period {
+    /// Who holds it.
+    pub subscriber: SubscriberId,
+    /// The number.
+    pub msisdn: Msisdn,
+    /// The card.
+    pub iccid: Arc<str>,
+    /// The card's IMSI.
+    pub imsi: Arc<str>,
+    /// Since when.
+    pub from: Millis,
+}
+
+/// Money to be moved within one decision: all of it or nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Movement {
+    /// Whose balance falls.
+    pub from: Account,
+    /// Whose balance rises.
+    pub to: Account,
+    /// By how much.
+    pub amount: MinorUnits,
+    /// Why.
+    pub kind: &'static str,
+}
+
+impl World {
+    /// An empty world at the node's `counters`; business time is the later of `clock` and the last
+    /// commit.
+    #[must_use]
+    pub fn new(counters: Counters, clock: Millis) -> Self {
+        Self {
+            now: clock.max(counters.committed),
+            counters,
+            lines: Table::default(),
+            by_msisdn: HashMap::new(),
+            by_account: HashMap::new(),
+            by_iccid: HashMap::new(),
+            new_periods: Vec::new(),
+            imported_lines: HashSet::new(),
+            imported_terminals: HashSet::new(),
+            terminals: Table::default(),
+            by_short_code: HashMap::new(),
+            merchants: Table::default(),
+            items: Table::default(),
+            purchases: Table::default(),
+            acks: Table::default(),
+            pons: Table::default(),
+            client_references: Table::default(),
+            accounts: Table::default(),
+            lanes: Table::default(),
+            pos: Table::default(),
+            parts: Table::default(),
+            references: Table::default(),
+            sent: Table::default(),
+            outbox: Table::default(),
+            parked: Table::default(),
+            last_batch: LastBatch::default(),
+            closed_batches: Vec::new(),
+            written_batches: Vec::new(),
+            transfers: Vec::new(),
+            entries: Vec::new(),
+            purse_log: Vec::new(),
+            pos_log: Vec::new(),
+            bills: Vec::new(),
+            notices: Vec::new(),
+            moved: Vec::new(),
+        }
+    }
+
+    /// A new id of this node.
+    pub fn next_id(&mut self) -> i64 {
+        self.counters.ids.next(self.now)
+    }
+
+    /// The balance of an account; an account that is not there holds nothing.
+    #[must_use]
+    pub fn balance(&self, account: &Account, currency: Currency) -> Balance {
+        if let Account::Receivable(subscriber) = account {
+            let owed = self.lines.get(subscriber).map(|line| line.owed_minor);
+            return Balance(owed.unwrap_or_default());
+        }
+        let row = self.accounts.get(&(account.clone(), currency));
+        row.map(|row| row.balance).unwrap_or_default()
+    }
+
+    /// Moves money, all of `movements` or nothing, and writes their transfers.
+    ///
+    /// # Errors
+    ///
+    /// [`AmountOutOfRange`] when a balance would leave i64; nothing has changed then.
+    pub fn post(
+        &mut self,
+        movements: &[Movement],
+        currency: Currency,
+        purchase: Option<PurchaseId>,
+    ) -> Result<(), AmountOutOfRange> {
+        let mut after: Vec<(Account, Balance)> = Vec::with_capacity(movements.len());
+        for movement in movements {
+            let from = self.planned(&after, &movement.from, currency);
+            plan(&mut after, &movement.from, from.debited(movement.amount)?);
+            let to = self.planned(&after, &movement.to, currency);
+            plan(&mut after, &movement.to, to.credited(movement.amount)?);
+        }
+        for (account, balance) in after {
+            self.set_balance(account, currency, balance);
+        }
+        for movement in movements.iter().filter(|m| !m.amount.is_zero()) {
+            self.counters.transfer = self.counters.transfer.saturating_add(1);
+            self.transfers.push(Transfer {
+                number: self.counters.transfer,
+                from: movement.from.clone(),
+                to: movement.to.clone(),
+                amount: movement.amount,
+                currency,
+                kind: movement.kind,
+                purchase,
+            });
+        }
+        Ok(())
+    }
+
+    /// Writes what someone must look at.
+    pub fn notice(
+        &mut self,
+        kind: &'static str,
+        purchase: Option<PurchaseId>,
+        subscriber: Option<SubscriberId>,
+        text: String,
+    ) {
+        self.notices.push(Notice {
+            kind,
+            purchase,
+            subscriber,
+            text,
+        });
+    }
+
+    /// Whether the batch changed nothing, so that there is nothing to commit.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        self.lines.is_untouched()
+            && self.terminals.is_untouched()
+            && self.merchants.is_untouched()
+            && self.items.is_untouched()
+            && self.purchases.is_untouched()
+            && self.acks.is_untouched()
+            && self.pons.is_untouched()
+            && self.client_references.is_untouched()
+            && self.accounts.is_untouched()
+            && self.lanes.is_untouched()
+            && self.pos.is_untouched()
+            && self.parts.is_untouched()
+            && self.references.is_untouched()
+            && self.sent.is_untouched()
+            && self.outbox.is_untouched()
+            && self.parked.is_untouched()
+            && self.closed_batches.is_empty()
+            && self.written_batches.is_empty()
+            && self.new_periods.is_empty()
+            && self.notices.is_empty()
+    }
+
+    fn planned(
+        &self,
+        after: &[(Account, Balance)],
+        account: &Account,
+        currency: Currency,
+    ) -> Balance {
+        let planned = after
+            .iter()
+            .find(|(known, _)| known == account)
+            .map(|(_, b)| *b);
+        planned.unwrap_or_else(|| self.balance(account, currency))
+    }
+
+    fn set_balance(&mut self, account: Account, currency: Currency, balance: Balance) {
+        if let Account::Receivable(subscriber) = account {
+            if let Some(line) = self.lines.change(&subscriber) {
+                line.owed_minor = balance.0;
+            }
+            return;
+        }
+        let key = (account, currency);
+        if let Some(row) = self.accounts.change(&key) {
+            row.balance = balance;
+            return;
+        }
+        self.counters.account = self.counters.account.saturating_add(1);
+        self.accounts.insert(
+            key,
+            AccountRow {
+                number: self.counters.account,
+                balance,
+            },
+        );
+    }
+}
+
+fn plan(after: &mut Vec<(Account, Balance)>, account: &Account, balance: Balance) {
+    match after.iter_mut().find(|(known, _)| known == account) {
+        Some((_, planned)) => *planned = balance,
+        None => after.push((account.clone(), balance)),
+    }
+}
