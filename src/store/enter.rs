@@ -1,0 +1,226 @@
+//! Puts rows that were read into the world of a batch.
+
+use sqlx::sqlite::SqliteRow;
+
+use crate::domain::Millis;
+use crate::domain::ids::PurchaseId;
+use crate::domain::ledger::{Account, Balance};
+use crate::domain::msisdn::Msisdn;
+use crate::gateway::books::StoreError;
+use crate::gateway::world::{
+    AccountRow, Counters, LastBatch, PonRow, SentRow, TakenReference, World,
+};
+use crate::sms::reassembly::PartKey;
+use crate::store::blobs;
+use crate::store::codec::{
+    pon, take_counters, take_item, take_line, take_merchant, take_purchase, take_terminal,
+};
+use crate::store::outgoing::{account, take_outbox};
+use crate::store::rows::{Columns, corrupt};
+
+/// The node's row among those of [`opening`].
+pub(super) fn counters(rows: &[SqliteRow]) -> Result<Counters, StoreError> {
+    for row in rows {
+        let mut c = Columns::from(row, 0);
+        if c.int()? == TAG_NODE {
+            return take_counters(&mut c);
+        }
+    }
+    Err(corrupt("no row for this node"))
+}
+
+/// Puts one row that was read into the world.
+#[expect(clippy::too_many_lines, reason = "one arm for each table")]
+pub(super) fn enter(world: &mut World, row: &SqliteRow) -> Result<(), StoreError> {
+    let mut c = Columns::from(row, 0);
+    match c.int()? {
+        TAG_ACCOUNT => {
+            let number = c.int()?;
+            let (kind, merchant) = (c.text()?, c.text()?);
+            let account = account(kind, merchant).ok_or_else(|| corrupt("account.kind"))?;
+            let row = AccountRow {
+                number,
+                balance: Balance(0),
+            };
+            let key = (account, c.parsed()?);
+            world.accounts.load(
+                key,
+                AccountRow {
+                    balance: Balance(c.int()?),
+                    ..row
+                },
+            );
+        }
+        TAG_PURSE => enter_purse(world, &mut c)?,
+        TAG_BATCH => {
+            world.last_batch = LastBatch {
+                sequence: c.int()?,
+                to_entry: c.int()?,
+                sha256: c.opt_octets()?.and_then(|octets| octets.try_into().ok()),
+            };
+        }
+        TAG_LINE => {
+            let line = take_line(&mut c)?;
+            let id = line.subscriber;
+            if let Some(msisdn) = line.msisdn {
+                world.by_msisdn.entry(msisdn).or_insert(id);
+            }
+            if let Some(iccid) = &line.iccid {
+                world.by_iccid.entry(iccid.clone()).or_insert(id);
+            }
+            world.by_account.entry(line.reference.clone()).or_insert(id);
+            world.lines.load(id, line);
+        }
+        TAG_TERMINAL => {
+            let terminal = take_terminal(&mut c)?;
+            world
+                .by_short_code
+                .entry(terminal.short_code)
+                .or_insert_with(|| terminal.id.clone());
+            world.terminals.load(terminal.id.clone(), terminal);
+            enter_merchant(world, &mut c)?;
+        }
+        TAG_MERCHANT => enter_merchant(world, &mut c)?,
+        TAG_ITEM => {
+            let (merchant, item) = take_item(&mut c)?;
+            world.items.load((merchant, item.code), item);
+        }
+        TAG_PURCHASE => {
+            let record = take_purchase(&mut c)?;
+            world.purchases.load(record.life.id, record);
+        }
+        TAG_ACK => {
+            let record = take_purchase(&mut c)?;
+            if let (Some(terminal), Some(ack)) = (record.terminal.clone(), record.ack) {
+                world.acks.load((terminal, ack), record.life.id);
+            }
+            world.purchases.load(record.life.id, record);
+        }
+        TAG_PON => {
+            let pon = pon(c.small()?)?;
+            let reserved_until = Millis(c.int()?);
+            let record = take_purchase(&mut c)?;
+            world.pons.load(
+                pon,
+                PonRow {
+                    purchase: record.life.id,
+                    reserved_until,
+                },
+            );
+            world.purchases.load(record.life.id, record);
+        }
+        TAG_CLIENT_REFERENCE => {
+            let reference = c.shared()?;
+            let record = take_purchase(&mut c)?;
+            if let Some(terminal) = record.terminal.clone() {
+                world
+                    .client_references
+                    .load((terminal, reference), record.life.id);
+            }
+            world.purchases.load(record.life.id, record);
+        }
+        _ => enter_message(world, row)?,
+    }
+    Ok(())
+}
+
+fn enter_message(world: &mut World, row: &SqliteRow) -> Result<(), StoreError> {
+    let mut c = Columns::from(row, 0);
+    match c.int()? {
+        TAG_PART => {
+            let key = PartKey {
+                sender: c.small::<Msisdn>()?,
+                destination: c.text()?.to_owned(),
+                reference: c.small()?,
+                total: c.small()?,
+                wide: c.int()? != 0,
+            };
+            let set = blobs::part_set(key.total, c.octets()?)?;
+            world.parts.load(key, set);
+        }
+        TAG_REFERENCE => {
+            let reference = c.shared()?;
+            let kind = if c.text()? == "load" {
+                "load"
+            } else {
+                "payment"
+            };
+            let taken = TakenReference {
+                kind,
+                amount: c.small()?,
+                currency: c.parsed()?,
+                subscriber: c.opt_int()?.map(crate::domain::ids::SubscriberId),
+            };
+            world.references.load(reference, taken);
+        }
+        TAG_SENT => {
+            let key = (c.shared()?, c.shared()?);
+            let sent = SentRow {
+                outbox: crate::domain::ids::OutboxId(c.int()?),
+                purchase: c.opt_int()?.map(PurchaseId),
+                at: Millis(c.int()?),
+                state: c.opt_shared()?,
+            };
+            world.sent.load(key, sent);
+        }
+        TAG_OUTBOX => match take_outbox(&mut c)? {
+            (row, None) => world.outbox.load(row.id, row),
+            (row, Some(cause)) => world.parked.load(row.id, (row, cause)),
+        },
+        // The node's row was taken before the world was made.
+        TAG_NODE => {}
+        tag => return Err(corrupt(format!("row with tag {tag}"))),
+    }
+    Ok(())
+}
+
+fn enter_merchant(world: &mut World, c: &mut Columns<'_>) -> Result<(), StoreError> {
+    let merchant = take_merchant(c)?;
+    if let (Some(number), Some(balance)) = (c.opt_int()?, c.opt_int()?) {
+        let key = (Account::PosHeld(merchant.id.clone()), merchant.currency);
+        world.accounts.load(
+            key,
+            AccountRow {
+                number,
+                balance: Balance(balance),
+            },
+        );
+    }
+    world.merchants.load(merchant.id.clone(), merchant);
+    Ok(())
+}
+
+/// A node's own purses carry its number in their names; others' are not its to use.
+fn enter_purse(world: &mut World, c: &mut Columns<'_>) -> Result<(), StoreError> {
+    let name: crate::domain::ids::PurseId = c.parsed()?;
+    let role = c.text()?;
+    let currency = c.parsed()?;
+    let own = format!("{role}.{}.{currency}", world.counters.node);
+    if name.as_str() == own {
+        let purse = blobs::purse(name, currency, c.octets()?)?;
+        if role == "lane" {
+            world.lanes.load(currency, purse);
+        } else {
+            world.pos.load(currency, purse);
+        }
+    }
+    Ok(())
+}
+
+// Each select says which table its rows are of: they all come in one stream.
+pub(super) const TAG_NODE: i64 = 1;
+pub(super) const TAG_ACCOUNT: i64 = 2;
+pub(super) const TAG_PURSE: i64 = 3;
+pub(super) const TAG_BATCH: i64 = 4;
+pub(super) const TAG_LINE: i64 = 5;
+pub(super) const TAG_TERMINAL: i64 = 6;
+pub(super) const TAG_MERCHANT: i64 = 7;
+pub(super) const TAG_ITEM: i64 = 8;
+pub(super) const TAG_PURCHASE: i64 = 9;
+pub(super) const TAG_ACK: i64 = 10;
+pub(super) const TAG_PON: i64 = 11;
+pub(super) const TAG_CLIENT_REFERENCE: i64 = 12;
+pub(super) const TAG_PART: i64 = 13;
+pub(super) const TAG_REFERENCE: i64 = 14;
+pub(super) const TAG_SENT: i64 = 15;
+pub(super) const TAG_OUTBOX: i64 = 16;

@@ -1,0 +1,298 @@
+-- The books. Money is in minor units of the row's currency; times are ms UTC since 1970;
+-- currency is the ISO 4217 code; ids are made by the node. No row is made or changed outside
+-- the writer's transaction.
+
+-- What only this node's one writer raises. One row.
+create table node (
+    node integer primary key,               -- 0 to 1023
+    last_id integer not null,               -- the highest id made
+    batch integer not null,                 -- commits so far
+    committed_ms integer not null,          -- time of the last commit
+    transfer_no integer not null,           -- the last number of each gapless series
+    entry_no integer not null,
+    purse_log_no integer not null,
+    pos_log_no integer not null,
+    account_no integer not null,
+    bill_no integer not null
+) strict;
+
+-- One subscriber with the SIM and the number of today: the one hot row of an order.
+create table line (
+    subscriber_id integer primary key,
+    account text not null,                  -- the operator's name for it
+    msisdn integer,                         -- E.164 digits; null once another has it
+    iccid text,                             -- E.118 digits; null once another has it
+    imsi text not null,                     -- digits
+    language text not null,                 -- ISO 639-1
+    class text not null,
+    currency text not null,
+    credit_limit_minor integer not null,
+    own_limit_minor integer,                -- what LIMIT lowered it to
+    cap_minor integer not null,             -- for one purchase
+    standing integer not null,              -- 0 active, 1 stopped, 2 suspended
+    start_code integer,                     -- 4 digits, while one is out
+    changed_ms integer not null,            -- SIM or number last changed
+    key_version integer not null,           -- 1 to 255
+    sealed_keys blob,                       -- imported keys under the master key
+    mo_counter integer not null,            -- 40 bits
+    mo_digest blob not null,                -- 8 octets, or empty before the first
+    mo_purchase_id integer,
+    mt_counter integer not null,            -- 40 bits
+    recent blob not null,                   -- domain::recent
+    owed_minor integer not null,            -- the subscriber's receivable; may be below 0
+    held_minor integer not null,
+    bill_number integer not null,           -- the open bill
+    bill_since_ms integer not null,
+    bill_total_minor integer not null
+) strict;
+create unique index line_account on line (account);
+create index line_msisdn on line (msisdn);
+create index line_iccid on line (iccid);
+
+-- Who held which number and card, from when: a recycled one inherits nothing.
+create table period (
+    period_no integer primary key,
+    subscriber_id integer not null,
+    msisdn integer not null,
+    iccid text not null,
+    imsi text not null,
+    from_ms integer not null
+) strict;
+
+create table merchant (
+    merchant_id text primary key,
+    name text not null,
+    currency text not null,
+    tax_code text not null,
+    discount_basis_points integer not null, -- hundredths of a percent
+    open integer not null                   -- 0 or 1
+) strict;
+
+create table item (
+    merchant_id text not null,
+    code text not null,
+    name text not null,
+    retail_minor integer not null,
+    wholesale_minor integer not null,
+    primary key (merchant_id, code)
+) strict, without rowid;
+
+create table terminal (
+    terminal_no integer primary key,
+    terminal_id text not null unique,
+    short_code integer not null unique,     -- 3 to 5 digits
+    merchant_id text not null,
+    items text not null,                    -- codes with spaces between; empty: all
+    slots integer not null,
+    token_sha256 blob,
+    seen_ms integer not null,
+    last_ack integer not null,
+    open_acks integer not null,
+    closed_ack integer,                     -- the ack closed last, and its purchase
+    closed_purchase_id integer,
+    in_service integer not null             -- 0 or 1
+) strict;
+
+-- One order. What is fixed when it is checked, and where it stands.
+create table purchase (
+    purchase_id integer primary key,
+    state text not null,                    -- domain::purchase, as named there
+    state_units integer not null,           -- supplied pieces, or the number of the refusal
+    units integer not null,                 -- pieces ordered
+    channel text not null,
+    subscriber_id integer,
+    msisdn integer,
+    terminal_id text,
+    merchant_id text,
+    item text,
+    short_code integer,
+    currency text,
+    retail_minor integer not null,
+    wholesale_minor integer not null,
+    fee_minor integer not null,
+    tax_minor integer not null,
+    back_retail_minor integer not null,     -- what went back
+    back_wholesale_minor integer not null,
+    back_fee_minor integer not null,
+    back_tax_minor integer not null,
+    pon integer,                            -- 8 digits
+    reference integer,                      -- the applet's, 32 bits
+    client_reference text,                  -- the kiosk's
+    ack integer,                            -- number at the terminal
+    from_seq integer,                       -- stored-value sequence numbers
+    to_seq integer,
+    bill_number integer,
+    requested_ms integer not null,
+    paid_ms integer,
+    changed_ms integer not null,
+    deadline_ms integer,
+    billed integer not null,                -- 0 no, 1 provisional, 2 final
+    entry_no integer,                       -- of its charge in the billing stream
+    smsc text,
+    service text,
+    reason text,
+    received blob not null,                 -- evidence: octets as they came
+    check_result text not null              -- evidence: what checking them gave
+) strict;
+
+-- Acks that a terminal still has to act on. The only other hot index.
+create table open_ack (
+    terminal_id text not null,
+    ack integer not null,
+    purchase_id integer not null,
+    primary key (terminal_id, ack)
+) strict, without rowid;
+
+create table pon (
+    pon integer primary key,                -- 8 digits
+    purchase_id integer not null,
+    reserved_until_ms integer not null
+) strict;
+
+create table client_reference (
+    terminal_id text not null,
+    reference text not null,
+    purchase_id integer not null,
+    primary key (terminal_id, reference)
+) strict, without rowid;
+
+-- Balances; those of subscribers are in their lines. Σ of both is 0 for each currency.
+create table account (
+    account_no integer primary key,
+    kind text not null,
+    merchant_id text not null,              -- '' where it is nobody's
+    currency text not null,
+    balance_minor integer not null,
+    unique (kind, merchant_id, currency)
+) strict;
+
+create table transfer (
+    transfer_no integer primary key,        -- gapless
+    from_account integer not null,          -- account_no, or a subscriber_id
+    to_account integer not null,
+    amount_minor integer not null,
+    currency text not null,
+    kind text not null,
+    purchase_id integer,
+    at_ms integer not null
+) strict;
+
+-- Stored-value ends: lanes of the operator's float, and points of sale.
+create table purse (
+    purse_id text primary key,
+    role text not null,                     -- lane or pos
+    currency text not null,
+    state blob not null                     -- sv::purse
+) strict;
+
+-- Each end's own log, chained and MACed under its own key.
+create table purse_log (
+    record_no integer primary key,
+    purse_id text not null,
+    record blob not null                    -- sv::log
+) strict;
+create table pos_log (
+    record_no integer primary key,
+    purse_id text not null,
+    record blob not null
+) strict;
+
+-- The billing stream: the demand. Gapless.
+create table billing_entry (
+    entry_no integer primary key,
+    kind text not null,                     -- charge or refund
+    purchase_id integer not null,
+    original_no integer,
+    subscriber_id integer not null,
+    account text not null,
+    msisdn integer,
+    merchant_id text not null,
+    item text,
+    units integer not null,
+    currency text not null,
+    retail_minor integer not null,
+    wholesale_minor integer not null,
+    fee_minor integer not null,
+    tax_minor integer not null,
+    tax_code text not null,
+    bill_number integer not null,
+    at_ms integer not null,
+    business_date integer not null,         -- yyyymmdd in the operator's zone
+    provisional integer not null,           -- 0 or 1
+    channel text not null
+) strict;
+
+-- Closed batches: entries from_no to to_no, one file each.
+create table batch (
+    sequence integer primary key,           -- gapless from 1
+    from_no integer not null,
+    to_no integer not null,                 -- from_no − 1 when it is empty
+    closed_ms integer not null,
+    sha256 blob                             -- of the file, once it was written
+) strict;
+
+create table bill (
+    bill_id integer primary key,
+    subscriber_id integer not null,
+    number integer not null,                -- gapless for a subscriber
+    currency text not null,
+    total_minor integer not null,           -- may be below 0
+    from_ms integer not null,
+    to_ms integer not null,
+    cause text not null                     -- cut_off or maximum
+) strict;
+
+create table outbox (
+    outbox_id integer primary key,
+    purchase_id integer,
+    smsc text not null,
+    service text not null,                  -- our short code
+    msisdn integer not null,
+    udhi integer not null,
+    protocol_id integer not null,
+    data_coding integer not null,
+    user_data blob not null,
+    created_ms integer not null,
+    expires_ms integer not null,
+    parked text                             -- why it will not be sent
+) strict;
+
+create table sent (
+    smsc text not null,
+    message_id text not null,
+    outbox_id integer not null,
+    purchase_id integer,
+    at_ms integer not null,
+    receipt text,
+    primary key (smsc, message_id)
+) strict, without rowid;
+
+-- Messages in parts, and tombstones of whole ones.
+create table part (
+    sender integer not null,
+    destination text not null,
+    reference integer not null,
+    total integer not null,
+    wide integer not null,
+    state blob not null,                    -- sms::reassembly
+    primary key (sender, destination, reference, total, wide)
+) strict, without rowid;
+
+-- Loads and payments by their reference: each is taken once.
+create table taken_reference (
+    reference text primary key,
+    kind text not null,
+    amount_minor integer not null,
+    currency text not null,
+    subscriber_id integer
+) strict;
+
+-- What a person must look at.
+create table notice (
+    notice_no integer primary key,
+    at_ms integer not null,
+    kind text not null,
+    purchase_id integer,
+    subscriber_id integer,
+    text text not null
+) strict;

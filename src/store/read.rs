@@ -1,0 +1,179 @@
+//! What is looked at without deciding: polls, timers, exports.
+
+use std::time::Duration;
+
+use sqlx::sqlite::SqliteRow;
+
+use crate::domain::Millis;
+use crate::domain::ids::{OutboxId, PurchaseId};
+use crate::gateway::books::{ACKS_MAX, AckQuestion, Acks, Books, StoreError, StoredBatch};
+use crate::gateway::member::{AckView, Denied, Member, Outcome};
+use crate::gateway::record::{BillingEntry, OutboxRow};
+use crate::gateway::world::ClosedBatch;
+use crate::store::Store;
+use crate::store::codec::take_purchase;
+use crate::store::outgoing::{take_entry, take_outbox};
+use crate::store::rows::Columns;
+use crate::store::sqlite::unavailable;
+use crate::store::tables::{BILLING_ENTRY, OUTBOX, PURCHASE};
+
+impl Books for Store {
+    async fn submit_within(
+        &self,
+        member: Member,
+        take_within: Duration,
+    ) -> Result<Outcome, StoreError> {
+        self.decided(member, take_within).await
+    }
+
+    async fn acks(&self, question: AckQuestion) -> Result<Result<Acks, Denied>, StoreError> {
+        let columns = PURCHASE.list("p.");
+        let sql = format!(
+            "select t.seen_ms, t.token_sha256, o.ack, {columns} from terminal t
+             left join open_ack o on o.terminal_id = t.terminal_id and o.ack > ?2
+             left join purchase p on p.purchase_id = o.purchase_id
+             where t.terminal_id = ?1 order by o.ack limit {ACKS_MAX}"
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(question.terminal.as_str().to_owned())
+            .bind(question.after);
+        let rows = query
+            .fetch_all(&self.readers)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        let mut acks = Acks::default();
+        let mut known = false;
+        for row in &rows {
+            let mut c = Columns::from(row, 0);
+            acks.seen = Millis(c.int()?);
+            known = c.opt_octets()? == Some(&question.token_sha256);
+            if c.opt_int()?.is_some() {
+                acks.acks.extend(view(&mut c, question.now)?);
+            }
+        }
+        Ok(if known {
+            Ok(acks)
+        } else {
+            Err(Denied::Credential)
+        })
+    }
+
+    async fn outbox_after(&self, after: OutboxId, most: u32) -> Result<Vec<OutboxRow>, StoreError> {
+        let sql = format!(
+            "select {} from outbox where outbox_id > ?1 and parked is null
+             order by outbox_id limit ?2",
+            OUTBOX.list("")
+        );
+        let rows = self.rows(sql, after.0, most).await?;
+        rows.iter()
+            .map(|row| take_outbox(&mut Columns::from(row, 0)).map(|(row, _)| row))
+            .collect()
+    }
+
+    async fn deadlines_after(
+        &self,
+        after: PurchaseId,
+        most: u32,
+    ) -> Result<Vec<(PurchaseId, Millis)>, StoreError> {
+        // Paid ones are found by their open acks, tentative ones by their numbers: both are few.
+        let sql = "select purchase_id, deadline_ms from purchase where purchase_id in
+             (select purchase_id from open_ack union select purchase_id from pon)
+             and purchase_id > ?1 and deadline_ms is not null order by purchase_id limit ?2";
+        let rows = self.rows(sql.to_owned(), after.0, most).await?;
+        rows.iter()
+            .map(|row| {
+                let mut c = Columns::from(row, 0);
+                Ok((PurchaseId(c.int()?), Millis(c.int()?)))
+            })
+            .collect()
+    }
+
+    async fn batches_from(&self, sequence: i64) -> Result<Vec<StoredBatch>, StoreError> {
+        let rows = self.rows(BATCHES.to_owned(), sequence, BATCHES_MAX).await?;
+        rows.iter().map(batch).collect()
+    }
+
+    async fn entries(
+        &self,
+        from: i64,
+        to: i64,
+        most: u32,
+    ) -> Result<Vec<BillingEntry>, StoreError> {
+        let sql = format!(
+            "select {} from billing_entry where entry_no between ?1 and ?2
+             order by entry_no limit ?3",
+            BILLING_ENTRY.list("")
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(from)
+            .bind(to)
+            .bind(most);
+        let rows = query
+            .fetch_all(&self.readers)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        rows.iter()
+            .map(|row| take_entry(&mut Columns::from(row, 0)))
+            .collect()
+    }
+}
+
+impl Store {
+    /// Rows of a select with a key and a limit.
+    pub(super) async fn rows(
+        &self,
+        sql: String,
+        after: i64,
+        most: u32,
+    ) -> Result<Vec<SqliteRow>, StoreError> {
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(after)
+            .bind(most)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(|e| unavailable(&e))
+    }
+}
+
+/// A closed batch with the hash of its file.
+pub(super) fn batch(row: &SqliteRow) -> Result<StoredBatch, StoreError> {
+    let mut c = Columns::from(row, 0);
+    let batch = ClosedBatch {
+        sequence: c.int()?,
+        from_entry: c.int()?,
+        to_entry: c.int()?,
+        closed: Millis(c.int()?),
+    };
+    let sha256 = c.opt_octets()?.and_then(|octets| octets.try_into().ok());
+    Ok(StoredBatch { batch, sha256 })
+}
+
+/// Closed batches from a number on.
+pub(super) const BATCHES: &str = "select sequence, from_no, to_no, closed_ms, sha256 from batch
+     where sequence >= ?1 order by sequence limit ?2";
+
+/// An open ack of a poll, unless the purchase reached its end meanwhile.
+fn view(c: &mut Columns<'_>, now: Millis) -> Result<Option<AckView>, StoreError> {
+    let record = take_purchase(c)?;
+    let (Some(ack), Some(currency)) = (record.ack, record.currency) else {
+        return Ok(None);
+    };
+    if !record.life.state.ack_is_open() {
+        return Ok(None);
+    }
+    Ok(Some(AckView {
+        ack,
+        purchase: record.life.id,
+        state: record.life.state,
+        item: record.item,
+        units: record.life.units,
+        value: record.charge.wholesale,
+        currency,
+        pon: record.pon,
+        remaining_ms: record.deadline.map(|deadline| deadline.since(now).max(0)),
+        taken: true,
+    }))
+}
+
+/// Batches of one answer: a year of hourly files.
+const BATCHES_MAX: u32 = 10_000;

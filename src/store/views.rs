@@ -1,0 +1,226 @@
+//! The books as commands look at them: selects on the readers' connections.
+
+use std::sync::Arc;
+
+use sqlx::sqlite::SqliteRow;
+
+use crate::domain::Millis;
+use crate::domain::bill::{Bill, Closed};
+use crate::domain::catalogue::ShortCode;
+use crate::domain::ids::{BillId, MerchantId, OutboxId, PurchaseId, SubscriberId, TerminalId};
+use crate::domain::ledger::Balance;
+use crate::domain::money::Currency;
+use crate::gateway::books::StoreError;
+use crate::gateway::record::PurchaseRecord;
+use crate::gateway::views::{AccountBalance, AccountBill, NoticeRow, Parked, Views};
+use crate::store::Store;
+use crate::store::codec::take_purchase;
+use crate::store::outgoing::take_outbox;
+use crate::store::rows::{Columns, Rows, corrupt};
+use crate::store::sqlite::unavailable;
+use crate::store::tables::{OUTBOX, PURCHASE};
+
+impl Views for Store {
+    async fn purchase(&self, id: PurchaseId) -> Result<Option<PurchaseRecord>, StoreError> {
+        let columns = PURCHASE.list("");
+        let sql = format!("select {columns} from purchase where purchase_id = ?1 limit ?2");
+        let rows = self.rows(sql, id.0, 1).await?;
+        let row = rows.first().map(|row| take_purchase(&mut columns_of(row)));
+        row.transpose()
+    }
+
+    async fn purchases(
+        &self,
+        state: &'static str,
+        after: PurchaseId,
+        most: u32,
+    ) -> Result<Vec<PurchaseRecord>, StoreError> {
+        let columns = PURCHASE.list("");
+        let sql = format!(
+            "select {columns} from purchase where state = ?1 and purchase_id > ?2
+             order by purchase_id limit ?3"
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        let query = query.bind(state).bind(after.0).bind(most);
+        let rows = query.fetch_all(&self.readers).await;
+        let rows = rows.map_err(|e| unavailable(&e))?;
+        rows.iter()
+            .map(|row| take_purchase(&mut columns_of(row)))
+            .collect()
+    }
+
+    async fn parked(&self, after: OutboxId, most: u32) -> Result<Vec<Parked>, StoreError> {
+        let sql = format!(
+            "select {} from outbox where outbox_id > ?1 and parked is not null
+             order by outbox_id limit ?2",
+            OUTBOX.list("")
+        );
+        let rows = self.rows(sql, after.0, most).await?;
+        rows.iter()
+            .map(|row| {
+                let (row, cause) = take_outbox(&mut columns_of(row))?;
+                let cause = cause.unwrap_or_default();
+                Ok(Parked { row, cause })
+            })
+            .collect()
+    }
+
+    async fn balances(&self) -> Result<Vec<AccountBalance>, StoreError> {
+        let sql = "select kind, merchant_id, currency, balance_minor from account
+             where account_no > ?1 order by kind, merchant_id, currency limit ?2";
+        let rows = self.rows(sql.to_owned(), 0, ROWS_MAX).await?;
+        rows.iter()
+            .map(|row| {
+                let mut c = columns_of(row);
+                Ok(AccountBalance {
+                    kind: c.shared()?,
+                    merchant: c.text()?.parse().ok(),
+                    currency: c.parsed()?,
+                    balance: Balance(c.int()?),
+                })
+            })
+            .collect()
+    }
+
+    async fn bills(
+        &self,
+        account: Option<Arc<str>>,
+        after: BillId,
+        most: u32,
+    ) -> Result<Vec<AccountBill>, StoreError> {
+        let sql = "select l.account, b.bill_id, b.subscriber_id, b.number, b.currency,
+               b.total_minor, b.from_ms, b.to_ms, b.cause
+             from bill b join line l on l.subscriber_id = b.subscriber_id
+             where b.bill_id > ?1 and (?3 is null or l.account = ?3)
+             order by b.bill_id limit ?2";
+        let query = sqlx::query(sql).bind(after.0).bind(most);
+        let query = query.bind(account.map(|account| account.as_ref().to_owned()));
+        let rows = query.fetch_all(&self.readers).await;
+        let rows = rows.map_err(|e| unavailable(&e))?;
+        rows.iter().map(bill).collect()
+    }
+
+    async fn lines_open_before(
+        &self,
+        cut_off: Millis,
+        after: SubscriberId,
+        most: u32,
+    ) -> Result<Vec<SubscriberId>, StoreError> {
+        let sql = "select subscriber_id from line
+             where subscriber_id > ?1 and bill_since_ms < ?2 and bill_total_minor <> 0
+             order by subscriber_id limit ?3";
+        let query = sqlx::query(sql).bind(after.0).bind(cut_off.0).bind(most);
+        let rows = query.fetch_all(&self.readers).await;
+        let rows = rows.map_err(|e| unavailable(&e))?;
+        rows.iter()
+            .map(|row| columns_of(row).int().map(SubscriberId))
+            .collect()
+    }
+
+    async fn currencies(
+        &self,
+        accounts: Vec<Arc<str>>,
+    ) -> Result<Vec<(Arc<str>, Currency)>, StoreError> {
+        let mut wanted = Rows::default();
+        for account in &accounts {
+            wanted.row().text(account).end();
+        }
+        let sql = "select l.account, l.currency from json_each(?1) w
+             cross join line l on l.account = w.value";
+        let rows = sqlx::query(sql)
+            .bind(wanted.into_json(1))
+            .fetch_all(&self.readers);
+        let rows = rows.await.map_err(|e| unavailable(&e))?;
+        rows.iter()
+            .map(|row| {
+                let mut c = columns_of(row);
+                Ok((c.shared()?, c.parsed()?))
+            })
+            .collect()
+    }
+
+    async fn merchants(&self) -> Result<Vec<(MerchantId, Currency)>, StoreError> {
+        let sql = "select merchant_id, currency from merchant where rowid > ?1
+             order by merchant_id limit ?2";
+        let rows = self.rows(sql.to_owned(), 0, ROWS_MAX).await?;
+        rows.iter()
+            .map(|row| {
+                let mut c = columns_of(row);
+                Ok((c.parsed()?, c.parsed()?))
+            })
+            .collect()
+    }
+
+    async fn terminals(&self) -> Result<Vec<(TerminalId, ShortCode, MerchantId)>, StoreError> {
+        let sql = "select terminal_id, short_code, merchant_id from terminal
+             where terminal_no > ?1 order by terminal_id limit ?2";
+        let rows = self.rows(sql.to_owned(), 0, ROWS_MAX).await?;
+        rows.iter()
+            .map(|row| {
+                let mut c = columns_of(row);
+                let terminal = c.parsed()?;
+                let code = ShortCode::try_from(c.small::<u32>()?);
+                let code = code.map_err(|_| corrupt("a short code is out of range"))?;
+                Ok((terminal, code, c.parsed()?))
+            })
+            .collect()
+    }
+
+    async fn notices(&self, after: i64, most: u32) -> Result<Vec<NoticeRow>, StoreError> {
+        let sql = "select notice_no, at_ms, kind, purchase_id, subscriber_id, text from notice
+             where notice_no > ?1 order by notice_no limit ?2";
+        let rows = self.rows(sql.to_owned(), after, most).await?;
+        rows.iter()
+            .map(|row| {
+                let mut c = columns_of(row);
+                Ok(NoticeRow {
+                    number: c.int()?,
+                    at: Millis(c.int()?),
+                    kind: c.shared()?,
+                    purchase: c.opt_int()?.map(PurchaseId),
+                    subscriber: c.opt_int()?.map(SubscriberId),
+                    text: c.shared()?,
+                })
+            })
+            .collect()
+    }
+
+    async fn schema(&self) -> Result<i64, StoreError> {
+        let sql = "select coalesce(max(version), 0) from _sqlx_migrations
+             where version > ?1 limit ?2";
+        let rows = self.rows(sql.to_owned(), 0, 1).await?;
+        let version = rows.first().map(|row| columns_of(row).int());
+        version.unwrap_or(Ok(0))
+    }
+}
+
+fn bill(row: &SqliteRow) -> Result<AccountBill, StoreError> {
+    let mut c = columns_of(row);
+    Ok(AccountBill {
+        account: c.shared()?,
+        bill: Bill {
+            id: BillId(c.int()?),
+            subscriber: SubscriberId(c.int()?),
+            number: c.small()?,
+            currency: c.parsed()?,
+            total_minor: c.int()?,
+            from: Millis(c.int()?),
+            to: Millis(c.int()?),
+            cause: cause(c.text()?)?,
+        },
+    })
+}
+
+fn cause(name: &str) -> Result<Closed, StoreError> {
+    [Closed::CutOff, Closed::Maximum]
+        .into_iter()
+        .find(|cause| cause.name() == name)
+        .ok_or_else(|| corrupt(format!("a bill was closed by {name:?}")))
+}
+
+fn columns_of(row: &SqliteRow) -> Columns<'_> {
+    Columns::from(row, 0)
+}
+
+/// Accounts, merchants and terminals of one answer: more than any operator has.
+const ROWS_MAX: u32 = 10_000_000;
