@@ -1,0 +1,212 @@
+//! What a person runs, one file for each noun. They may name everything.
+//!
+//! ```text
+//! arguments ─► Cli ─► Site (configuration, books opened beside a running `serve`) ─► one command
+//!                                            exit status 0 ok, 2 usage, 3 refused, 4, 5, 1 ◄─┘
+//! ```
+//! A command reads through `Views` and changes through `Books` only: the writer decides.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::site::{Fault, Site};
+use crate::gateway::books::Books;
+use crate::gateway::views::Views;
+use crate::store::Store;
+
+pub mod bill;
+pub mod check_config;
+pub mod demo;
+pub mod export;
+pub mod keys;
+pub mod merchant;
+pub mod migrate;
+pub mod notices;
+pub mod outbox;
+pub mod packet;
+pub mod purchase;
+pub mod purse;
+pub mod reconcile;
+pub mod serve;
+pub mod site;
+pub mod subscriber;
+pub mod terminal;
+
+/// svgate: a mobile operator's SIM/USSD gateway for micropayments with stored value.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "svgate", version, max_term_width = 100, after_help = STATUSES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Run the gateway until it is asked to stop
+    Serve(serve::ServeArgs),
+    /// Provisioning, money, and looking into what happened.
+    #[command(flatten)]
+    OnBooks(BooksCommand),
+    /// Run a gateway with the whole world around it, and check every book afterwards
+    Demo(demo::DemoArgs),
+    /// Write, list, verify and resend the billing files
+    Export(OnSite<export::ExportArgs>),
+    /// Compare the purse's log, the POS's log and the delivered files
+    Reconcile(OnSite<reconcile::ReconcileArgs>),
+    /// Make the master key file
+    Keys(keys::KeysArgs),
+    /// Open or seal one secured packet by hand
+    Packet(packet::PacketArgs),
+    /// Tell everything that is wrong in a configuration
+    CheckConfig(check_config::CheckConfigArgs),
+}
+
+/// What is done with the books alone.
+#[derive(Clone, Debug, Subcommand)]
+pub enum BooksCommand {
+    /// Import subscribers from a CSV file
+    Subscriber(subscriber::SubscriberArgs),
+    /// Import merchants, items and terminals from a TOML file
+    Merchant(merchant::MerchantArgs),
+    /// Load the operator's purse, or show what it holds
+    Purse(purse::PurseArgs),
+    /// Give a terminal a new token
+    Terminal(terminal::TerminalArgs),
+    /// Close, list and settle bills
+    Bill(bill::BillArgs),
+    /// Look into purchases, and decide unknown ends
+    Purchase(purchase::PurchaseArgs),
+    /// Look into messages that wait or were parked
+    Outbox(outbox::OutboxArgs),
+    /// What a person should look at
+    Notices(notices::NoticesArgs),
+    /// Bring the schema of the books up
+    Migrate(migrate::MigrateArgs),
+}
+
+/// A command that finds the books by the configuration.
+#[derive(Clone, Debug, Args)]
+pub struct OnSite<T: Args> {
+    /// The configuration
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "/etc/svgate/svgate.toml"
+    )]
+    pub config: PathBuf,
+    /// What the command itself takes.
+    #[command(flatten)]
+    pub args: T,
+}
+
+/// What every command that works on the books takes.
+#[derive(Clone, Debug, Args)]
+pub struct Common {
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = "/etc/svgate/svgate.toml")]
+    pub config: PathBuf,
+    /// Print JSON, one object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where a command reads and writes.
+pub struct Streams<'a> {
+    /// Standard input.
+    pub input: &'a mut dyn Read,
+    /// What was asked for.
+    pub output: &'a mut dyn Write,
+    /// What went wrong.
+    pub err: &'a mut dyn Write,
+}
+
+/// Runs one command and returns its exit status.
+pub fn run(cli: &Cli, streams: &mut Streams<'_>) -> u8 {
+    match dispatch(&cli.command, streams) {
+        Ok(status) => status,
+        Err(fault) => {
+            // Should standard error be closed, the status is what is left to tell.
+            let _ = writeln!(streams.err, "svgate: {fault}");
+            fault.status()
+        }
+    }
+}
+
+fn dispatch(command: &Command, streams: &mut Streams<'_>) -> Result<u8, Fault> {
+    let (output, err) = (&mut *streams.output, &mut *streams.err);
+    match command {
+        Command::Packet(args) => Ok(packet::run(args, streams.input, output, err)),
+        Command::Keys(args) => Ok(keys::run(args, output, err)),
+        Command::Serve(args) => Ok(serve::run(args, err)),
+        Command::Demo(args) => Ok(demo::run(args, output, err)),
+        Command::CheckConfig(args) => check_config::run(args, streams).map(|()| 0),
+        Command::Export(on_site) => on_books(&on_site.config, async |site, books| {
+            let (profile, places) = site.billing_files()?;
+            Ok(export::run(&on_site.args, &books, &profile, &places, output, err).await)
+        }),
+        Command::Reconcile(on_site) => on_books(&on_site.config, async |site, books| {
+            let (profile, places) = site.billing_files()?;
+            let setting = reconcile::Setting {
+                context: &site.context,
+                profile: &profile,
+                places: &places,
+                now: site.now,
+            };
+            Ok(reconcile::run(&on_site.args, &books, setting, output, err).await)
+        }),
+        Command::OnBooks(command) => on_books(&command.common().config, async |site, books| {
+            command.run(&site, &books, output).await.map(|()| 0)
+        }),
+    }
+}
+
+impl BooksCommand {
+    const fn common(&self) -> &Common {
+        match self {
+            Self::Subscriber(args) => args.action.common(),
+            Self::Merchant(args) => args.action.common(),
+            Self::Purse(args) => args.action.common(),
+            Self::Terminal(args) => args.action.common(),
+            Self::Bill(args) => args.action.common(),
+            Self::Purchase(args) => args.action.common(),
+            Self::Outbox(args) => args.action.common(),
+            Self::Notices(args) => args.action.common(),
+            Self::Migrate(args) => &args.common,
+        }
+    }
+
+    async fn run<B: Books + Views>(
+        &self,
+        site: &Site,
+        books: &B,
+        output: &mut dyn Write,
+    ) -> Result<(), Fault> {
+        match self {
+            Self::Subscriber(args) => subscriber::run(&args.action, site, books, output).await,
+            Self::Merchant(args) => merchant::run(&args.action, site, books, output).await,
+            Self::Purse(args) => purse::run(&args.action, books, output).await,
+            Self::Terminal(args) => terminal::run(&args.action, books, output).await,
+            Self::Bill(args) => bill::run(&args.action, site, books, output).await,
+            Self::Purchase(args) => purchase::run(&args.action, books, output).await,
+            Self::Outbox(args) => outbox::run(&args.action, books, output).await,
+            Self::Notices(args) => notices::run(&args.action, books, output).await,
+            Self::Migrate(args) => migrate::run(args, site, books, output).await,
+        }
+    }
+}
+
+fn on_books<T>(
+    config: &Path,
+    work: impl AsyncFnOnce(Site, Store) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    Site::load(config)?.on_books(work)
+}
+
+const STATUSES: &str = "\
+Exit status: 0 ok, 2 usage, 3 refused, 4 not found, 5 conflict, 1 failure.
+Secrets are never arguments: they are files that the configuration names.";

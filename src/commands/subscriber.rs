@@ -1,0 +1,336 @@
+//! `svgate subscriber import`: accounts with their SIM, number and limits, from a CSV file.
+//!
+//! ```text
+//! file ─► check every line (columns, repetitions, the books' currencies) ─► apply in chunks
+//!             any fault: nothing is applied, exit 3                         same file again: no change
+//! ```
+//! The file is passed over two or three times and never held in memory.
+
+use std::fs::File;
+use std::io::{BufReader, Seek, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use csv::StringRecord;
+use serde_json::json;
+
+use crate::commands::Common;
+use crate::commands::site::{Fault, Site, unexpected};
+use crate::commands::subscriber::line::{Known, is_header};
+use crate::commands::subscriber::repeats::Seen;
+use crate::domain::money::Currency;
+use crate::gateway::books::Books;
+use crate::gateway::member::{CHUNK_MAX, LineImport, Member, Outcome};
+use crate::gateway::views::Views;
+
+pub mod line;
+mod repeats;
+
+/// Arguments of `svgate subscriber`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct SubscriberArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: SubscriberAction,
+}
+
+/// What to do with subscribers.
+#[derive(Clone, Debug, Subcommand)]
+pub enum SubscriberAction {
+    /// Import subscribers, their numbers, SIMs and limits
+    #[command(after_help = EXAMPLES)]
+    Import(ImportArgs),
+}
+
+impl SubscriberAction {
+    /// What every action takes.
+    #[must_use]
+    pub const fn common(&self) -> &Common {
+        let Self::Import(args) = self;
+        &args.common
+    }
+}
+
+/// Arguments of `svgate subscriber import`.
+#[derive(Clone, Debug, Args)]
+pub struct ImportArgs {
+    /// The file
+    #[arg(value_name = "F.csv")]
+    pub file: PathBuf,
+    /// Check only
+    #[arg(long)]
+    pub dry_run: bool,
+    /// What every command takes.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Checks every line, then applies them in chunks. The same file again finishes an import that was
+/// interrupted, or changes nothing.
+///
+/// # Errors
+///
+/// [`Fault::Usage`] when there is no such file; [`Fault::Refused`] when any line is wrong, after
+/// the first hundred faults were printed and all counted.
+pub async fn run<B: Books + Views>(
+    action: &SubscriberAction,
+    site: &Site,
+    books: &B,
+    output: &mut dyn Write,
+) -> Result<(), Fault> {
+    let SubscriberAction::Import(args) = action;
+    let import = Import {
+        file: File::open(&args.file)
+            .map_err(|error| Fault::Usage(format!("{}: {error}", args.file.display())))?,
+        known: Known::of(&site.context),
+        site,
+    };
+    let mut faults = LineFaults::default();
+    let lines = import.check(books, &mut faults).await?;
+    if faults.count > 0 {
+        return Err(faults.told(args, output)?);
+    }
+    let (added, changed) = if args.dry_run {
+        (0, 0)
+    } else {
+        import.apply(books).await?
+    };
+    if args.common.json {
+        let line = json!({
+            "lines": lines, "added": added, "changed": changed, "dry_run": args.dry_run,
+        });
+        writeln!(output, "{line}")?;
+    } else if args.dry_run {
+        writeln!(output, "{lines} lines checked, nothing applied")?;
+    } else {
+        writeln!(output, "{lines} lines: {added} added, {changed} changed")?;
+    }
+    Ok(())
+}
+
+struct Import<'s> {
+    file: File,
+    known: Known,
+    site: &'s Site,
+}
+
+impl Import<'_> {
+    /// Checks every line and returns how many there are.
+    async fn check<B: Views>(&self, books: &B, faults: &mut LineFaults) -> Result<u64, Fault> {
+        let (mut lines, mut seen) = (0_u64, Seen::default());
+        let mut chunk: Vec<(Arc<str>, Currency, u64)> = Vec::with_capacity(CHUNK_MAX);
+        let mut reader = self.reader()?;
+        let header = reader.headers().map_err(|error| unreadable(&error))?;
+        if !is_header(header) {
+            return Err(Fault::Refused(HEADER.to_owned()));
+        }
+        let columns = header.len();
+        let mut record = StringRecord::new();
+        while next(&mut reader, &mut record)? {
+            lines = lines.saturating_add(1);
+            if lines > LINES_MAX {
+                let most = format!("more than {LINES_MAX} lines: import them in several files");
+                return Err(Fault::Refused(most));
+            }
+            let number = line_of(&record);
+            if record.len() != columns {
+                let problem = format!("{} columns instead of {columns}", record.len());
+                faults.add(number, "line", problem);
+                continue;
+            }
+            let mut tell = |column, problem| faults.add(number, column, problem);
+            let Some(line) = self.known.check(&record, &mut tell) else {
+                continue;
+            };
+            seen.add(&line);
+            chunk.push((line.account.into(), line.currency, number));
+            if chunk.len() >= CHUNK_MAX {
+                same_currencies(books, &mut chunk, faults).await?;
+            }
+        }
+        same_currencies(books, &mut chunk, faults).await?;
+        self.find_repeats(seen, faults)?;
+        Ok(lines)
+    }
+
+    fn find_repeats(&self, seen: Seen, faults: &mut LineFaults) -> Result<(), Fault> {
+        let mut suspects = seen.repeated();
+        if suspects.is_empty() {
+            return Ok(());
+        }
+        let mut reader = self.reader()?;
+        let mut record = StringRecord::new();
+        while next(&mut reader, &mut record)? {
+            let number = line_of(&record);
+            if let Some(line) = self.known.check(&record, &mut |_, _| ()) {
+                for (column, first) in suspects.met(&line, number) {
+                    faults.add(number, column, format!("the same as in line {first}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies every line; returns how many rows are new and how many changed.
+    async fn apply<B: Books>(&self, books: &B) -> Result<(u64, u64), Fault> {
+        let (mut added, mut changed) = (0_u64, 0_u64);
+        let mut chunk = Vec::with_capacity(CHUNK_MAX);
+        let mut reader = self.reader()?;
+        let mut record = StringRecord::new();
+        loop {
+            let more = next(&mut reader, &mut record)?;
+            if more {
+                let line = self.known.check(&record, &mut |_, _| ());
+                let line = line.ok_or_else(|| {
+                    let number = line_of(&record);
+                    Fault::Failure(format!("line {number} changed while it was imported"))
+                })?;
+                let line = line.import(&self.site.master);
+                chunk.push(line.map_err(|error| Fault::Failure(error.to_string()))?);
+            }
+            if chunk.len() >= CHUNK_MAX || (!more && !chunk.is_empty()) {
+                let (new, other) = submit(books, std::mem::take(&mut chunk)).await?;
+                added = added.saturating_add(new);
+                changed = changed.saturating_add(other);
+            }
+            if !more {
+                return Ok((added, changed));
+            }
+        }
+    }
+
+    fn reader(&self) -> Result<csv::Reader<BufReader<&File>>, Fault> {
+        (&self.file).rewind()?;
+        let buffered = BufReader::with_capacity(BUFFER_OCTETS, &self.file);
+        // A line of another length is told as such, not as the end of the import.
+        Ok(csv::ReaderBuilder::new()
+            .flexible(true)
+            .from_reader(buffered))
+    }
+}
+
+/// What is wrong in the file: all counted, some kept.
+#[derive(Default)]
+struct LineFaults {
+    count: u64,
+    shown: Vec<LineFault>,
+}
+
+struct LineFault {
+    line: u64,
+    column: &'static str,
+    problem: String,
+}
+
+impl LineFaults {
+    fn add(&mut self, line: u64, column: &'static str, problem: String) {
+        self.count = self.count.saturating_add(1);
+        if self.shown.len() < FAULTS_SHOWN {
+            self.shown.push(LineFault {
+                line,
+                column,
+                problem,
+            });
+        }
+    }
+
+    fn told(&self, args: &ImportArgs, output: &mut dyn Write) -> std::io::Result<Fault> {
+        let file = args.file.display();
+        for LineFault {
+            line,
+            column,
+            problem,
+        } in &self.shown
+        {
+            if args.common.json {
+                let told = json!({ "line": line, "column": column, "problem": problem });
+                writeln!(output, "{told}")?;
+            } else {
+                writeln!(output, "{file}:{line}: {column}: {problem}")?;
+            }
+        }
+        let (count, shown) = (self.count, self.shown.len());
+        Ok(Fault::Refused(format!(
+            "{file}: {count} faults, {shown} of them printed; nothing was applied"
+        )))
+    }
+}
+
+/// What is owed has the line's currency: it can't change.
+async fn same_currencies<B: Views>(
+    books: &B,
+    chunk: &mut Vec<(Arc<str>, Currency, u64)>,
+    faults: &mut LineFaults,
+) -> Result<(), Fault> {
+    if chunk.is_empty() {
+        return Ok(());
+    }
+    let accounts = chunk
+        .iter()
+        .map(|(account, _, _)| Arc::clone(account))
+        .collect();
+    let known = books.currencies(accounts).await?;
+    let known: std::collections::HashMap<_, _> = known.into_iter().collect();
+    for (account, currency, number) in chunk.drain(..) {
+        if let Some(was) = known.get(&account).filter(|was| **was != currency) {
+            let problem = format!("it is {was} in the books and can't change: use a new account");
+            faults.add(number, "currency", problem);
+        }
+    }
+    Ok(())
+}
+
+async fn submit<B: Books>(books: &B, chunk: Vec<LineImport>) -> Result<(u64, u64), Fault> {
+    match books.submit(Member::ImportLines(chunk)).await? {
+        Outcome::Imported { added, changed } => Ok((added, changed)),
+        Outcome::Refused(denied) => Err(denied.into()),
+        Outcome::Arrived { .. }
+        | Outcome::Ordered { .. }
+        | Outcome::Ack(_)
+        | Outcome::Done
+        | Outcome::AlreadyDone
+        | Outcome::Batch(_)
+        | Outcome::Bills(_) => Err(unexpected()),
+    }
+}
+
+fn next(
+    reader: &mut csv::Reader<BufReader<&File>>,
+    record: &mut StringRecord,
+) -> Result<bool, Fault> {
+    reader
+        .read_record(record)
+        .map_err(|error| unreadable(&error))
+}
+
+fn line_of(record: &StringRecord) -> u64 {
+    record.position().map_or(0, csv::Position::line)
+}
+
+/// A line that is no text can't be told column by column; its octets are not repeated.
+fn unreadable(error: &csv::Error) -> Fault {
+    let line = error.position().map_or(1, csv::Position::line);
+    if let csv::ErrorKind::Io(error) = error.kind() {
+        return Fault::Failure(error.to_string());
+    }
+    Fault::Refused(format!("line {line} is not CSV in UTF-8"))
+}
+
+/// More than a person reads at once.
+const FAULTS_SHOWN: usize = 100;
+/// Twice the largest operator's file that we know; its hashes take 640 MB.
+const LINES_MAX: u64 = 20_000_000;
+const BUFFER_OCTETS: usize = 1 << 18;
+const HEADER: &str = "the first line must be subscriber,msisdn,iccid,imsi,language,class,currency,\
+                      credit_limit_minor,cap_minor,key_version, and may go on with ,kic,kid";
+const EXAMPLES: &str = "\
+Examples:
+  svgate subscriber import subscribers.csv --dry-run
+  svgate subscriber import subscribers.csv --json
+
+Columns: subscriber,msisdn,iccid,imsi,language,class,currency,credit_limit_minor,cap_minor,
+key_version, and for imported keys kic,kid in hex: sealed under the master key, never stored bare.
+Without them a SIM's keys are derived. A file with any fault changes nothing.
+Exit status: 0 ok, 2 no such file, 3 lines are wrong, 1 failure: run it again, it finishes.";

@@ -1,0 +1,316 @@
+//! One line of a subscribers' file, checked column by column.
+//!
+//! ```text
+//! subscriber,msisdn,iccid,imsi,language,class,currency,credit_limit_minor,cap_minor,key_version[,kic,kid]
+//! ```
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use csv::StringRecord;
+use zeroize::Zeroizing;
+
+use crate::auth::aes_key::AesKey;
+use crate::auth::iccid::Iccid;
+use crate::auth::sealed_keys::{KeyPlace, seal_keys};
+use crate::auth::sim_keys::{Direction, Master, SimKeys};
+use crate::domain::money::{Currency, MinorUnits};
+use crate::domain::msisdn::Msisdn;
+use crate::domain::subscriber::Standing;
+use crate::gateway::context::{Context, sealed_column};
+use crate::gateway::member::LineImport;
+
+/// What a line is checked against: languages and classes that there are.
+pub struct Known {
+    languages: BTreeSet<Arc<str>>,
+    classes: BTreeSet<Arc<str>>,
+}
+
+impl Known {
+    /// The texts' languages and the policy's classes.
+    #[must_use]
+    pub fn of(context: &Context) -> Self {
+        let languages = context.texts.languages();
+        Self {
+            languages: languages
+                .map(|language| language.to_string().into())
+                .collect(),
+            classes: context.policy.classes.keys().cloned().collect(),
+        }
+    }
+
+    /// Checks `record`; `tell` hears of each column that is wrong, with what would be right, and
+    /// never of what stands in a column of keys.
+    pub fn check<'r>(
+        &self,
+        record: &'r StringRecord,
+        tell: &mut dyn FnMut(&'static str, String),
+    ) -> Option<CheckedLine<'r>> {
+        let text = |column: usize| record.get(column).unwrap_or_default();
+        let account = told(account(text(0)), "subscriber", tell);
+        let msisdn = told(text(1).parse::<Msisdn>(), "msisdn", tell);
+        let iccid = told(text(2).parse::<Iccid>(), "iccid", tell);
+        let imsi = told(imsi(text(3)), "imsi", tell);
+        let language = told(one_of(&self.languages, text(4)), "language", tell);
+        let class = told(one_of(&self.classes, text(5)), "class", tell);
+        let currency = told(text(6).parse::<Currency>(), "currency", tell);
+        let credit_limit = told(minor(text(7)), "credit_limit_minor", tell);
+        let cap = told(minor(text(8)), "cap_minor", tell);
+        let key_version = told(version(text(9)), "key_version", tell);
+        let keys = told(imported_keys(text(10), text(11)), "kic,kid", tell);
+        Some(CheckedLine {
+            account: account?,
+            msisdn: msisdn?,
+            iccid: iccid?,
+            iccid_digits: text(2),
+            imsi: imsi?,
+            language: language?,
+            class: class?,
+            currency: currency?,
+            credit_limit: credit_limit?,
+            cap: cap?,
+            key_version: key_version?,
+            keys: keys?,
+        })
+    }
+}
+
+/// A line that is right by itself.
+pub struct CheckedLine<'r> {
+    /// The operator's name for the account.
+    pub account: &'r str,
+    /// The number.
+    pub msisdn: Msisdn,
+    /// The card.
+    pub iccid: Iccid,
+    /// The card as written.
+    pub iccid_digits: &'r str,
+    /// The card's IMSI.
+    pub imsi: &'r str,
+    /// Of the bill.
+    pub currency: Currency,
+    language: Arc<str>,
+    class: Arc<str>,
+    credit_limit: MinorUnits,
+    cap: MinorUnits,
+    key_version: u8,
+    keys: Option<(&'r str, &'r str)>,
+}
+
+impl CheckedLine<'_> {
+    /// The line as the books take it, imported keys sealed under `master` with random nonces.
+    /// Both directions have the imported pair: their addresses keep them apart.
+    ///
+    /// # Errors
+    ///
+    /// [`NotSealed`] when the system has no random octets, or the cipher refuses.
+    pub fn import(&self, master: &Master) -> Result<LineImport, NotSealed> {
+        let sealed_keys = match self.keys {
+            None => None,
+            Some((kic, kid)) => {
+                let sealed = |direction| {
+                    let place = KeyPlace {
+                        iccid: self.iccid,
+                        direction,
+                        version: self.key_version,
+                    };
+                    let mut nonce = [0; 12];
+                    getrandom::fill(&mut nonce).map_err(|_| NotSealed)?;
+                    let keys = SimKeys {
+                        kic: key(kic).map_err(|_| NotSealed)?,
+                        kid: key(kid).map_err(|_| NotSealed)?,
+                    };
+                    seal_keys(&keys, &place, nonce, master).map_err(|_| NotSealed)
+                };
+                let column = sealed_column(&sealed(Direction::Mo)?, &sealed(Direction::Mt)?);
+                Some(Arc::from(column.ok_or(NotSealed)?))
+            }
+        };
+        Ok(LineImport {
+            account: self.account.into(),
+            msisdn: self.msisdn,
+            iccid: self.iccid_digits.into(),
+            imsi: self.imsi.into(),
+            language: Arc::clone(&self.language),
+            class: Arc::clone(&self.class),
+            currency: self.currency,
+            credit_limit: self.credit_limit,
+            cap: self.cap,
+            key_version: self.key_version,
+            sealed_keys,
+            standing: Standing::Active,
+        })
+    }
+}
+
+/// Imported keys could not be sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the imported keys can't be sealed")]
+pub struct NotSealed;
+
+/// Whether these are the columns of a subscribers' file, with or without keys.
+#[must_use]
+pub fn is_header(header: &StringRecord) -> bool {
+    let columns = header.iter().collect::<Vec<_>>();
+    columns == COLUMNS || columns.strip_suffix(&KEY_COLUMNS) == Some(&COLUMNS)
+}
+
+fn told<T, E: ToString>(
+    read: Result<T, E>,
+    column: &'static str,
+    tell: &mut dyn FnMut(&'static str, String),
+) -> Option<T> {
+    read.map_err(|bad| tell(column, bad.to_string())).ok()
+}
+
+fn account(text: &str) -> Result<&str, &'static str> {
+    let fits = (1..=ACCOUNT_MAX).contains(&text.len())
+        && !text.contains(char::is_control)
+        && text.trim().len() == text.len();
+    fits.then_some(text)
+        .ok_or("1 to 64 octets of text, no space around it")
+}
+
+fn imsi(text: &str) -> Result<&str, &'static str> {
+    let fits = (IMSI_MIN..=IMSI_MAX).contains(&text.len()) && digits(text);
+    fits.then_some(text)
+        .ok_or("an IMSI has 6 to 15 digits (3GPP TS 23.003 §2.2)")
+}
+
+fn one_of(known: &BTreeSet<Arc<str>>, text: &str) -> Result<Arc<str>, String> {
+    known.get(text).cloned().ok_or_else(|| {
+        let known: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
+        format!("not configured; there are {}", known.join(", "))
+    })
+}
+
+fn minor(text: &str) -> Result<MinorUnits, &'static str> {
+    let number = digits(text).then(|| text.parse::<i64>().ok()).flatten();
+    let amount = number.and_then(|number| MinorUnits::try_from(number).ok());
+    amount.ok_or("a whole number of the currency's smallest unit, 0 or more")
+}
+
+fn version(text: &str) -> Result<u8, &'static str> {
+    let number = digits(text).then(|| text.parse::<u8>().ok()).flatten();
+    number
+        .filter(|version| *version > 0)
+        .ok_or("a key version is 1 to 255")
+}
+
+/// Both keys or none; derived ones need no columns.
+fn imported_keys<'r>(
+    kic: &'r str,
+    kid: &'r str,
+) -> Result<Option<(&'r str, &'r str)>, &'static str> {
+    if kic.is_empty() && kid.is_empty() {
+        return Ok(None);
+    }
+    let both = key(kic).is_ok() && key(kid).is_ok();
+    both.then_some(Some((kic, kid)))
+        .ok_or("both keys in hex, of 16, 24 or 32 octets, or neither")
+}
+
+fn key(text: &str) -> Result<AesKey, NotSealed> {
+    let octets = hex::decode(text)
+        .map(Zeroizing::new)
+        .map_err(|_| NotSealed)?;
+    AesKey::try_from(octets.as_slice()).map_err(|_| NotSealed)
+}
+
+fn digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+const COLUMNS: [&str; 10] = [
+    "subscriber",
+    "msisdn",
+    "iccid",
+    "imsi",
+    "language",
+    "class",
+    "currency",
+    "credit_limit_minor",
+    "cap_minor",
+    "key_version",
+];
+const KEY_COLUMNS: [&str; 2] = ["kic", "kid"];
+/// Longer than any account number that billing systems are known to give.
+const ACCOUNT_MAX: usize = 64;
+const IMSI_MIN: usize = 6;
+const IMSI_MAX: usize = 15;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::sealed_keys::unseal_keys;
+
+    fn master() -> Master {
+        Master::new(&[7; 32])
+    }
+
+    fn known() -> Known {
+        Known {
+            languages: ["en".into()].into(),
+            classes: ["standard".into()].into(),
+        }
+    }
+
+    fn record(kic: &str, kid: &str) -> StringRecord {
+        let line = "A-1,+4915112345601,8949020000000000014,262020000000001,en,standard,EUR,1,2,3";
+        line.split(',').chain([kic, kid]).collect()
+    }
+
+    fn import(kic: &str, kid: &str) -> LineImport {
+        let record = record(kic, kid);
+        let line = known().check(&record, &mut |column, problem| {
+            panic!("{column}: {problem}")
+        });
+        line.unwrap().import(&master()).unwrap()
+    }
+
+    #[test]
+    fn imported_keys_open_for_both_directions_of_their_card_and_version_only() {
+        let (kic, kid) = ("00112233445566778899aabbccddeeff", "11".repeat(32));
+        let line = import(kic, &kid);
+        let column = line.sealed_keys.unwrap();
+        let (orders, confirmations) = column[1..].split_at(column[0].into());
+        let place = KeyPlace {
+            iccid: line.iccid.parse().unwrap(),
+            direction: Direction::Mo,
+            version: 3,
+        };
+        for (sealed, direction) in [(orders, Direction::Mo), (confirmations, Direction::Mt)] {
+            let place = KeyPlace { direction, ..place };
+            let keys = unseal_keys(sealed, &place, &master()).ok().unwrap();
+            assert_eq!(hex::encode(keys.kic.expose_octets()), kic);
+            assert_eq!(hex::encode(keys.kid.expose_octets()), kid);
+            let other = KeyPlace {
+                version: 4,
+                ..place
+            };
+            assert!(unseal_keys(sealed, &other, &master()).is_err());
+        }
+        assert!(unseal_keys(confirmations, &place, &master()).is_err());
+        assert_ne!(
+            import(kic, &kid).sealed_keys.unwrap(),
+            column,
+            "nonces are random"
+        );
+    }
+
+    #[test]
+    fn derived_keys_need_no_columns() {
+        assert!(import("", "").sealed_keys.is_none());
+    }
+
+    #[test]
+    fn a_wrong_key_is_told_without_being_quoted() {
+        let record = record("5ec2e7", "00");
+        let mut told = String::new();
+        let line = known().check(&record, &mut |column, problem| {
+            told = format!("{column}: {problem}");
+        });
+        assert!(line.is_none() && told.starts_with("kic,kid: "), "{told}");
+        assert!(!told.contains("5ec2e7"), "{told}");
+    }
+}

@@ -1,0 +1,161 @@
+//! What happens at each commit: it is told, without waiting, to those who carry it out.
+//!
+//! ```text
+//! Committed ─┬─ outbox ───► tray of messages ──► outbox task
+//!            ├─ deadlines ► tray of deadlines ─► timers task
+//!            ├─ terminals ► wakes (long polls)
+//!            └─ states, notices ──► tray of news ► journal task ─► log
+//! ```
+
+use std::sync::Arc;
+
+use crate::domain::Millis;
+use crate::domain::ids::{PurchaseId, TerminalId};
+use crate::gateway::books::{Committed, OnCommit};
+use crate::gateway::record::OutboxRow;
+use crate::gateway::world::{Moved, Notice};
+use crate::http::wakes::Wakes;
+use crate::serve::tray::Tray;
+use crate::telemetry::Metrics;
+
+/// Where the parts of a commit go.
+#[derive(Clone)]
+pub(super) struct Commits {
+    pub(super) messages: Arc<Tray<OutboxRow>>,
+    pub(super) deadlines: Arc<Tray<(PurchaseId, Option<Millis>)>>,
+    pub(super) news: Arc<Tray<News>>,
+    wakes: Wakes,
+    metrics: Metrics,
+}
+
+/// One line of the log.
+#[derive(Debug)]
+pub(super) enum News {
+    /// A purchase has a new state.
+    Moved(Moved),
+    /// A person must look at something.
+    Notice(Notice),
+}
+
+impl Commits {
+    pub(super) fn new(wakes: Wakes, metrics: Metrics) -> Self {
+        Self {
+            messages: Arc::new(Tray::new(MESSAGES_MAX)),
+            deadlines: Arc::new(Tray::new(DEADLINES_MAX)),
+            news: Arc::new(Tray::new(NEWS_MAX)),
+            wakes,
+            metrics,
+        }
+    }
+
+    /// What the writer calls after each commit.
+    pub(super) fn on_commit(&self) -> OnCommit {
+        let commits = self.clone();
+        Arc::new(move |committed| commits.tell(committed))
+    }
+
+    fn tell(&self, committed: Committed) {
+        let Committed {
+            moved,
+            outbox,
+            notices,
+            members: _,
+        } = committed;
+        for step in &moved {
+            self.metrics.purchases.moved(step.state);
+            if let Some(terminal) = &step.terminal {
+                self.wakes.wake(terminal);
+            }
+        }
+        for notice in &notices {
+            self.metrics.storage.noticed(notice.kind);
+        }
+        self.messages.put(outbox);
+        self.deadlines
+            .put(moved.iter().map(|step| (step.purchase, step.deadline)));
+        let moved = moved.into_iter().map(News::Moved);
+        self.news
+            .put(notices.into_iter().map(News::Notice).chain(moved));
+    }
+}
+
+/// Writes the log of purchases until `stopping` completes and nothing is left to be said: a slow
+/// log holds up neither a commit nor a timer.
+pub(super) async fn keep_journal(news: Arc<Tray<News>>, stopping: impl Future<Output = ()> + Send) {
+    let mut stopping = std::pin::pin!(stopping);
+    loop {
+        let stopped = tokio::select! {
+            () = news.news() => false,
+            () = &mut stopping => true,
+        };
+        let taken = news.take();
+        for line in taken.items {
+            write(&line);
+        }
+        if taken.spilled > 0 {
+            tracing::warn!(
+                lines = taken.spilled,
+                "the log is too slow: lines are missing"
+            );
+        }
+        if stopped {
+            return;
+        }
+    }
+}
+
+fn write(news: &News) {
+    match news {
+        News::Moved(Moved {
+            purchase,
+            state,
+            terminal,
+            deadline: _,
+        }) => {
+            let terminal = terminal.as_ref().map(TerminalId::as_str);
+            tracing::info!(%purchase, state = state.name(), terminal, "purchase");
+        }
+        News::Notice(notice) => {
+            let purchase = notice.purchase.map(|id| id.0);
+            let subscriber = notice.subscriber.map(|id| id.0);
+            tracing::warn!(purchase, subscriber, kind = notice.kind, "{}", notice.text);
+        }
+    }
+}
+
+/// Messages between two looks of the outbox task: two seconds of a busy gateway.
+const MESSAGES_MAX: usize = 20_000;
+/// Several states a purchase in the same time.
+const DEADLINES_MAX: usize = 100_000;
+/// As many lines of the log.
+const NEWS_MAX: usize = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::purchase::State;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn each_part_of_a_commit_goes_where_it_is_carried_out() {
+        let commits = Commits::new(Wakes::new(1), Metrics::default());
+        let moved = Moved {
+            purchase: PurchaseId(5),
+            state: State::Paid,
+            deadline: Some(Millis(9)),
+            terminal: Some("coffee".parse().unwrap()),
+        };
+        (commits.on_commit())(Committed {
+            moved: vec![moved],
+            ..Committed::default()
+        });
+        let deadlines = commits.deadlines.take().items;
+        assert_eq!(deadlines, [(PurchaseId(5), Some(Millis(9)))]);
+        assert!(commits.messages.take().items.is_empty());
+        keep_journal(Arc::clone(&commits.news), async {}).await;
+        assert!(
+            commits.news.take().items.is_empty(),
+            "all was said before the end"
+        );
+    }
+}

@@ -1,0 +1,208 @@
+//! What one SMSC delivers: read, handed to the books in order, answered after the commit.
+//!
+//! ```text
+//! link ─► read (who, what) ─► budget of bad checksums ─► books ─► 0, or 0x14: come again
+//! ```
+//! A message is first offered to the writer in the order of arrival, and only its wait for the
+//! commit is a task of its own.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::Duration;
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::Rng as _;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::auth::bad_mac_budget::BadMacBudget;
+use crate::gateway::books::{Books, StoreError};
+use crate::gateway::intake::{BudgetKey, Intake, Moment, Origin, Reach, draws_on_budget};
+use crate::gateway::member::Outcome;
+use crate::gateway::record::Channel;
+use crate::serve::running::Stage;
+use crate::serve::{Clock, Elapsed};
+use crate::smpp::link::{Delivery, LinkStats, Responder};
+use crate::smpp::pdu::CommandStatus;
+use crate::telemetry::purchases::{self, PurchaseMetrics};
+
+/// Takes the deliveries of one link.
+pub(super) struct Deliveries<B> {
+    pub(super) books: B,
+    pub(super) origin: Origin,
+    pub(super) reach: Reach,
+    pub(super) budget: BadMacBudget<BudgetKey>,
+    pub(super) chance: ChaCha20Rng,
+    pub(super) clock: Clock,
+    pub(super) elapsed_us: Elapsed,
+    pub(super) stats: Arc<LinkStats>,
+    pub(super) metrics: PurchaseMetrics,
+    pub(super) terms: DeliveryTerms,
+}
+
+/// The bounds of [`Deliveries`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DeliveryTerms {
+    /// An order that the writer has not taken by then is withdrawn.
+    pub(super) take_within: Duration,
+    /// Within so much time with a bind equal plain orders are one.
+    pub(super) repeat_ms: i64,
+    /// Deliveries at the books at once.
+    pub(super) at_books_max: usize,
+}
+
+impl<B: Books> Deliveries<B> {
+    /// Takes deliveries until the link is gone. From [`Stage::Closing`] on each is answered 0x14; `quiet`
+    /// is dropped once then everything at the books has been answered.
+    pub(super) async fn run(
+        mut self,
+        mut deliveries: mpsc::Receiver<Delivery>,
+        mut stage: watch::Receiver<Stage>,
+        quiet: mpsc::Sender<()>,
+    ) {
+        let mut at_books: JoinSet<Option<BudgetKey>> = JoinSet::new();
+        let mut came = Vec::with_capacity(AT_ONCE);
+        let mut quiet = Some(quiet);
+        loop {
+            let closed = *stage.borrow_and_update() >= Stage::Closing;
+            if closed && at_books.is_empty() {
+                quiet = None;
+            }
+            tokio::select! {
+                Some(dealt) = at_books.join_next() => self.dealt(dealt.ok().flatten()),
+                count = deliveries.recv_many(&mut came, AT_ONCE),
+                    if at_books.len() < self.terms.at_books_max =>
+                {
+                    if count == 0 {
+                        break;
+                    }
+                    for delivery in came.drain(..).filter(|_| !closed) {
+                        self.take(delivery, &mut at_books).await;
+                    }
+                }
+                // Nobody closes any more: then the link is what ends it.
+                Ok(()) = stage.changed() => {}
+                () = tokio::time::sleep(LOOK_EVERY) => self.look(),
+            }
+            while let Some(dealt) = at_books.try_join_next() {
+                self.dealt(dealt.ok().flatten());
+            }
+        }
+        at_books.join_all().await;
+        drop(quiet);
+    }
+
+    async fn take(&mut self, delivery: Delivery, at_books: &mut JoinSet<Option<BudgetKey>>) {
+        let now = (self.clock)();
+        self.reach.tell(true, now);
+        let moment = Moment {
+            repeat_since: self.reach.repeat_since(now, self.terms.repeat_ms),
+            chance: self.chance.next_u32(),
+        };
+        let Delivery {
+            message, responder, ..
+        } = delivery;
+        let Some(intake) = self.origin.read(&message, moment) else {
+            return responder.answer(CommandStatus::ESME_ROK);
+        };
+        let tried_out = |key: &BudgetKey| !self.budget.may_try(key, now);
+        if intake.budget.as_ref().is_some_and(tried_out) {
+            tracing::debug!(smsc = %self.origin.smsc, "too many bad checksums: not looked at");
+            return responder.answer(CommandStatus::ESME_RMSGQFUL);
+        }
+        let mut dealing = Box::pin(self.deal(intake, responder));
+        // Its place in the writer's queue is that of its arrival.
+        match polled_once(dealing.as_mut()).await {
+            Poll::Ready(dealt) => self.dealt(dealt),
+            Poll::Pending => {
+                at_books.spawn(dealing);
+            }
+        }
+    }
+
+    /// Asks the books and answers the SMSC; the budget on which the outcome draws.
+    fn deal(
+        &self,
+        intake: Intake,
+        responder: Responder,
+    ) -> impl Future<Output = Option<BudgetKey>> + Send + use<B> {
+        let (books, metrics) = (self.books.clone(), self.metrics.clone());
+        let (elapsed_us, take_within) = (Arc::clone(&self.elapsed_us), self.terms.take_within);
+        let began_us = elapsed_us();
+        async move {
+            let Intake { member, budget } = intake;
+            let result = books.submit_within(member, take_within).await;
+            responder.answer(status_of(&result));
+            metrics.took(
+                purchases::Stage::Committed,
+                elapsed_us().saturating_sub(began_us),
+            );
+            let outcome = result.ok()?;
+            if let Outcome::Arrived { end, .. } = outcome {
+                let channel = match budget {
+                    Some(_) => Channel::Secured,
+                    None => Channel::Text,
+                };
+                metrics.arrived(channel, end);
+            }
+            budget.filter(|_| draws_on_budget(&outcome))
+        }
+    }
+
+    fn dealt(&mut self, drawn: Option<BudgetKey>) {
+        if let Some(key) = drawn {
+            self.budget.try_take(&key, (self.clock)());
+        }
+    }
+
+    fn look(&mut self) {
+        let now = (self.clock)();
+        self.reach
+            .tell(self.stats.bound.load(Ordering::Relaxed), now);
+        self.reach.forget(now, self.terms.repeat_ms);
+    }
+}
+
+/// What the SMSC is told: everything is dealt with, refusals and forgeries too, but what shall
+/// come again.
+pub(super) const fn status_of(result: &Result<Outcome, StoreError>) -> CommandStatus {
+    match result {
+        Ok(_) => CommandStatus::ESME_ROK,
+        Err(
+            StoreError::Busy
+            | StoreError::Unavailable(_)
+            | StoreError::Unknown
+            | StoreError::Corrupt(_),
+        ) => CommandStatus::ESME_RMSGQFUL,
+    }
+}
+
+async fn polled_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+    std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
+}
+
+/// Deliveries taken up in one turn.
+const AT_ONCE: usize = 64;
+/// How closely the times without a bind are known.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_shall_come_again_is_answered_0x14() {
+        assert_eq!(status_of(&Ok(Outcome::Done)).0, 0);
+        let text = String::new;
+        for error in [
+            StoreError::Busy,
+            StoreError::Unavailable(text()),
+            StoreError::Unknown,
+            StoreError::Corrupt(text()),
+        ] {
+            assert_eq!(status_of(&Err(error)).0, 0x14);
+        }
+    }
+}

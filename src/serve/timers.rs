@@ -1,0 +1,182 @@
+//! What happens by the clock: deadlines of purchases, and the books' housekeeping.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use crate::domain::Millis;
+use crate::domain::ids::PurchaseId;
+use crate::gateway::books::{Books, StoreError};
+use crate::gateway::deadlines::Deadlines;
+use crate::gateway::member::{Member, Outcome};
+use crate::gateway::upkeep::Upkeep;
+use crate::serve::tray::Tray;
+use crate::serve::watched::Watched;
+use crate::serve::{Clock, millis};
+
+/// Fires the deadlines of purchases.
+pub(super) struct Timers<B> {
+    pub(super) books: Watched<B>,
+    pub(super) deadlines: Deadlines,
+    pub(super) moved: Arc<Tray<(PurchaseId, Option<Millis>)>>,
+    pub(super) clock: Clock,
+}
+
+/// Something that was waited for.
+enum Done {
+    Fired(PurchaseId, Result<Outcome, StoreError>),
+    Page(PurchaseId, Result<Vec<(PurchaseId, Millis)>, StoreError>),
+}
+
+impl<B: Books> Timers<B> {
+    /// Fires until `stopping` completes; what is at the books then is waited for.
+    pub(super) async fn run(mut self, stopping: impl Future<Output = ()> + Send) {
+        let mut stopping = std::pin::pin!(stopping);
+        let mut under_way: JoinSet<Done> = JoinSet::new();
+        let mut page_asked = false;
+        let mut read_all_at = (self.clock)().plus_ms(READ_ALL_EVERY_MS);
+        let mut page_at = Millis::default();
+        loop {
+            let now = (self.clock)();
+            self.take_moved();
+            if let Some(failed_at) = self.books.failed_at() {
+                self.deadlines.unavailable(failed_at);
+            }
+            if now >= read_all_at {
+                read_all_at = now.plus_ms(READ_ALL_EVERY_MS);
+                self.deadlines.read_all();
+            }
+            if !page_asked
+                && now >= page_at
+                && let Some(from) = self.deadlines.page_wanted()
+            {
+                page_asked = true;
+                let books = self.books.clone();
+                under_way.spawn(async move {
+                    Done::Page(from, books.deadlines_after(from, PAGE_ROWS).await)
+                });
+            }
+            for purchase in self.deadlines.due(now) {
+                let books = self.books.clone();
+                under_way.spawn(async move {
+                    let result = books.submit(Member::Deadline { purchase }).await;
+                    Done::Fired(purchase, result)
+                });
+            }
+            let rest_ms = self.deadlines.next_due().map(|due| due.since(now));
+            let rest_ms = rest_ms.unwrap_or(REST_MAX_MS).clamp(1, REST_MAX_MS);
+            tokio::select! {
+                () = self.moved.news() => {}
+                Some(done) = under_way.join_next() => match done {
+                    Ok(Done::Fired(purchase, result)) => self.fired(purchase, &result),
+                    Ok(Done::Page(from, page)) => {
+                        page_asked = false;
+                        page_at = self.read(from, page);
+                    }
+                    Err(_) => page_asked = false,
+                },
+                () = tokio::time::sleep(millis(rest_ms)) => {}
+                () = &mut stopping => break,
+            }
+        }
+        under_way.join_all().await;
+    }
+
+    fn take_moved(&mut self) {
+        let taken = self.moved.take();
+        for (purchase, deadline) in taken.items {
+            self.deadlines.moved(purchase, deadline);
+        }
+        if taken.spilled > 0 {
+            self.deadlines.read_all();
+        }
+    }
+
+    fn fired(&mut self, purchase: PurchaseId, result: &Result<Outcome, StoreError>) {
+        if result.is_ok() {
+            return self.deadlines.fired(purchase);
+        }
+        let at = (self.clock)().plus_ms(AGAIN_AFTER_MS);
+        self.deadlines.again(purchase, at);
+    }
+
+    /// Takes a page in; when the next one may be asked for.
+    fn read(
+        &mut self,
+        from: PurchaseId,
+        page: Result<Vec<(PurchaseId, Millis)>, StoreError>,
+    ) -> Millis {
+        match page {
+            Ok(rows) => {
+                self.deadlines.page(from, &rows);
+                Millis::default()
+            }
+            Err(error) => {
+                tracing::warn!(%error, "deadlines can't be read");
+                (self.clock)().plus_ms(AGAIN_AFTER_MS)
+            }
+        }
+    }
+}
+
+/// Sweeps parts that wait no more each minute, and each hour sends charges to billing that have
+/// been open for longer than `provisional_after_s`.
+pub(super) async fn keep_house<B: Upkeep>(
+    books: Watched<B>,
+    provisional_after_s: u32,
+    clock: Clock,
+) {
+    let after_ms = i64::from(provisional_after_s).saturating_mul(1_000);
+    let mut minute = 0_u64;
+    loop {
+        if let Err(error) = books.submit(Member::SweepParts).await {
+            tracing::warn!(%error, "parts of messages were not swept");
+        }
+        if minute.is_multiple_of(PROVISIONAL_EVERY_MIN) {
+            let before = clock().plus_ms(after_ms.saturating_neg());
+            if let Err(error) = bill_provisionally(&books, before).await {
+                tracing::warn!(%error, "charges that are still open were not sent to billing");
+            }
+        }
+        minute = minute.wrapping_add(1);
+        tokio::time::sleep(MINUTE).await;
+    }
+}
+
+async fn bill_provisionally<B: Upkeep>(
+    books: &Watched<B>,
+    paid_before: Millis,
+) -> Result<(), StoreError> {
+    let mut last = None;
+    for _ in 0..PROVISIONAL_CHUNKS_MAX {
+        let open = books
+            .inner()
+            .open_paid_before(paid_before, PROVISIONAL_AT_ONCE)
+            .await?;
+        // The first one again: the books think otherwise about it, and will the next time.
+        if open.is_empty() || open.first() == last.as_ref() {
+            return Ok(());
+        }
+        last = open.first().copied();
+        tracing::info!(
+            charges = open.len(),
+            "still open, and sent to billing as provisional"
+        );
+        books.submit(Member::Provisional(open)).await?;
+    }
+    Ok(())
+}
+
+const PAGE_ROWS: u32 = 5_000;
+const AGAIN_AFTER_MS: i64 = 1_000;
+/// How late a clock that was set forward is noticed.
+const REST_MAX_MS: i64 = 200;
+/// Finds what hand-overs and pages crossed each other.
+const READ_ALL_EVERY_MS: i64 = 60_000;
+const MINUTE: Duration = Duration::from_mins(1);
+const PROVISIONAL_EVERY_MIN: u64 = 60;
+/// Some milliseconds of the writer.
+const PROVISIONAL_AT_ONCE: u32 = 500;
+/// As many as an hour may leave open; the next hour goes on.
+const PROVISIONAL_CHUNKS_MAX: usize = 10_000;

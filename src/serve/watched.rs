@@ -1,0 +1,126 @@
+//! The books with an eye on whether they take anything: readiness, and since when timers count.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+
+use crate::domain::Millis;
+use crate::domain::ids::{OutboxId, PurchaseId};
+use crate::gateway::books::{AckQuestion, Acks, Books, StoreError, StoredBatch};
+use crate::gateway::member::{Denied, Member, Outcome};
+use crate::gateway::record::{BillingEntry, OutboxRow};
+use crate::http::health::{Need, Readiness};
+use crate::serve::Clock;
+
+/// Books of which it is known when they last failed.
+#[derive(Clone)]
+pub(super) struct Watched<B> {
+    books: B,
+    pulse: Arc<Pulse>,
+}
+
+/// When the books last failed, and whether they do still.
+pub(super) struct Pulse {
+    clock: Clock,
+    readiness: Readiness,
+    lacking: AtomicBool,
+    failed_at: AtomicI64,
+}
+
+impl Pulse {
+    /// Books that have not been asked yet.
+    pub(super) fn new(clock: Clock, readiness: Readiness) -> Self {
+        Self {
+            clock,
+            readiness,
+            lacking: AtomicBool::new(true),
+            failed_at: AtomicI64::new(i64::MIN),
+        }
+    }
+
+    fn failed_at(&self) -> Option<Millis> {
+        let at = self.failed_at.load(Ordering::Relaxed);
+        (at > i64::MIN).then_some(Millis(at))
+    }
+
+    fn tell<T>(&self, result: &Result<T, StoreError>) {
+        match result {
+            Ok(_) => {
+                if self.lacking.load(Ordering::Relaxed)
+                    && self.lacking.swap(false, Ordering::Relaxed)
+                {
+                    self.readiness.met(Need::Store);
+                    tracing::info!("the books take orders");
+                }
+            }
+            // They have too much to do: that is no failure of theirs.
+            Err(StoreError::Busy) => {}
+            Err(error @ (StoreError::Unavailable(_) | StoreError::Unknown)) => {
+                self.failed_at.store((self.clock)().0, Ordering::Relaxed);
+                if !self.lacking.swap(true, Ordering::Relaxed) {
+                    self.readiness.lacking(Need::Store, "it takes no commits");
+                    tracing::warn!(%error, "the books take no orders");
+                }
+            }
+            // One row, not all of them.
+            Err(error @ StoreError::Corrupt(_)) => tracing::error!(%error, "unreadable books"),
+        }
+    }
+}
+
+impl<B: Books> Watched<B> {
+    pub(super) fn new(books: B, pulse: Arc<Pulse>) -> Self {
+        Self { books, pulse }
+    }
+
+    /// When the books last could not take an answer; none when they always did.
+    pub(super) fn failed_at(&self) -> Option<Millis> {
+        self.pulse.failed_at()
+    }
+
+    /// What reads beside the books.
+    pub(super) const fn inner(&self) -> &B {
+        &self.books
+    }
+}
+
+impl<B: Books> Books for Watched<B> {
+    async fn submit_within(
+        &self,
+        member: Member,
+        take_within: Duration,
+    ) -> Result<Outcome, StoreError> {
+        let result = self.books.submit_within(member, take_within).await;
+        self.pulse.tell(&result);
+        result
+    }
+
+    async fn acks(&self, question: AckQuestion) -> Result<Result<Acks, Denied>, StoreError> {
+        self.books.acks(question).await
+    }
+
+    async fn outbox_after(&self, after: OutboxId, most: u32) -> Result<Vec<OutboxRow>, StoreError> {
+        self.books.outbox_after(after, most).await
+    }
+
+    async fn deadlines_after(
+        &self,
+        after: PurchaseId,
+        most: u32,
+    ) -> Result<Vec<(PurchaseId, Millis)>, StoreError> {
+        self.books.deadlines_after(after, most).await
+    }
+
+    async fn batches_from(&self, sequence: i64) -> Result<Vec<StoredBatch>, StoreError> {
+        self.books.batches_from(sequence).await
+    }
+
+    async fn entries(
+        &self,
+        from: i64,
+        to: i64,
+        most: u32,
+    ) -> Result<Vec<BillingEntry>, StoreError> {
+        self.books.entries(from, to, most).await
+    }
+}
