@@ -1,0 +1,22 @@
+//! The flow on real books: members in, money and messages out.
+#![expect(
+    clippy::unused_self,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test is read beside the code that it checks: plain before strict"
+)]
+
+mod asking;
+mod bills;
+mod commands;
+mod config;
+mod export;
+mod fixture;
+mod http;
+mod imports;
+mod kiosk;
+mod limits;
+mod messages;
+mod orders;
+mod parts;
+mod serve;
+mod terminals;

@@ -1,0 +1,157 @@
+//! The outbox, receipts, and members that the writer never took.
+
+use std::time::Duration;
+
+use svgate::domain::ids::OutboxId;
+use svgate::gateway::books::{Books, StoreError};
+use svgate::gateway::member::{
+    ArrivalEnd, Denied, Member, OutboxEnd, OutboxSettled, Outcome, Receipt,
+};
+use svgate::gateway::views::Views;
+
+use crate::fixture::{Phone, Shop};
+
+async fn shop() -> (Shop, Phone) {
+    let shop = Shop::open(None).await;
+    shop.stocked(1, 1).await;
+    (shop, Phone::new(0))
+}
+
+fn settled(id: OutboxId, end: OutboxEnd) -> Member {
+    Member::OutboxSettled(vec![OutboxSettled { id, end }])
+}
+
+fn taken(id: OutboxId, receipt: bool) -> Member {
+    let message_id = "00A7".into();
+    settled(
+        id,
+        OutboxEnd::Taken {
+            message_id,
+            receipt,
+        },
+    )
+}
+
+fn receipt(candidates: &[&str]) -> Member {
+    Member::Receipt(Receipt {
+        smsc: "smsc-1".into(),
+        candidates: candidates.iter().map(|id| (*id).into()).collect(),
+        state: "DELIVERED".into(),
+    })
+}
+
+#[tokio::test]
+async fn a_message_stands_in_the_outbox_until_the_smsc_took_it() {
+    let (shop, phone) = shop().await;
+    shop.bought(&phone, "BUY 4711 12").await;
+    let rows = shop.outbox().await;
+    assert_eq!(rows.len(), 1);
+    assert_eq!(
+        (&*rows[0].smsc, &*rows[0].from, rows[0].to),
+        ("smsc-1", "7788", phone.msisdn())
+    );
+    shop.submit(taken(rows[0].id, false)).await;
+    assert!(shop.outbox().await.is_empty());
+    assert_eq!(
+        shop.submit(taken(rows[0].id, false)).await,
+        Outcome::Done,
+        "told twice"
+    );
+}
+
+#[tokio::test]
+async fn a_receipt_that_comes_twice_or_belongs_to_nothing_changes_nothing() {
+    let (shop, phone) = shop().await;
+    shop.bought(&phone, "BUY 4711 12").await;
+    let id = shop.outbox().await[0].id;
+    assert_eq!(
+        shop.submit(receipt(&["00A7"])).await,
+        Outcome::AlreadyDone,
+        "too early"
+    );
+    shop.submit(taken(id, true)).await;
+    assert_eq!(shop.submit(receipt(&["167", "00A7"])).await, Outcome::Done);
+    assert_eq!(shop.submit(receipt(&["00A7"])).await, Outcome::Done);
+    assert_eq!(shop.submit(receipt(&["00A8"])).await, Outcome::AlreadyDone);
+}
+
+#[tokio::test]
+async fn a_refused_message_is_parked_with_its_cause_and_goes_out_again_on_demand() {
+    let (shop, phone) = shop().await;
+    shop.bought(&phone, "BUY 4711 12").await;
+    let row = shop.outbox().await.remove(0);
+    let parked = settled(
+        row.id,
+        OutboxEnd::Parked {
+            cause: "0x0B".into(),
+        },
+    );
+    shop.submit(parked.clone()).await;
+    shop.submit(parked).await;
+    assert!(shop.outbox().await.is_empty());
+    let listed = shop.store.parked(OutboxId(0), 10).await.unwrap();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(&*listed[0].cause, "0x0B");
+    shop.pass_ms(7_200_000);
+    assert_eq!(
+        shop.submit(Member::OutboxRetry(row.id)).await,
+        Outcome::Done
+    );
+    let again = shop.outbox().await.remove(0);
+    assert_eq!((again.id, &again.message), (row.id, &row.message));
+    assert_eq!(
+        again.expires,
+        shop.now().plus_ms(3_600_000),
+        "with a new time to live"
+    );
+    let twice = shop.submit(Member::OutboxRetry(row.id)).await;
+    assert_eq!(twice, Outcome::Refused(Denied::NotFound("parked message")));
+    assert!(shop.store.parked(OutboxId(0), 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn answers_go_back_the_way_the_order_came() {
+    let (shop, phone) = shop().await;
+    let mut arrival = phone.text("BUY 4711 12");
+    arrival.smsc = "smsc-2".into();
+    arrival.service = "5566".into();
+    let (purchase, _) = shop.arrive(arrival).await;
+    shop.pass_ms(15_000);
+    shop.timer(purchase.unwrap()).await;
+    let rows = shop.outbox().await;
+    assert_eq!(rows.len(), 2, "the confirmation, and the refund");
+    assert!(
+        rows.iter()
+            .all(|row| (&*row.smsc, &*row.from) == ("smsc-2", "5566"))
+    );
+}
+
+#[tokio::test]
+async fn a_member_that_the_writer_does_not_take_in_time_is_withdrawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = Some(folder.path().join("books.db"));
+    let phone = Phone::new(0);
+    Shop::open(path.clone()).await.stocked(1, 1).await;
+    let (shop, writer) = Shop::resting(path).await;
+    let order = Member::Arrival(phone.text("BUY 4711 12"));
+    let busy = shop
+        .store
+        .submit_within(order, Duration::from_millis(1))
+        .await;
+    assert!(matches!(busy, Err(StoreError::Busy)), "{busy:?}");
+    // The writer finds it in its queue, and leaves it there.
+    let buying = async {
+        shop.alive(0).await;
+        assert_eq!(shop.balance("pos_held").await, 0);
+        let end = shop.say(&phone, "BUY 4711 12").await.0;
+        assert_eq!(
+            end,
+            ArrivalEnd::Paid,
+            "not a repetition of what was withdrawn"
+        );
+    };
+    tokio::select! {
+        ended = writer.run() => panic!("{ended:?}"),
+        () = buying => {}
+    }
+}

@@ -1,0 +1,236 @@
+//! The running gateway between a message centre and a machine, all over loopback.
+
+mod rig;
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use svgate::domain::ids::OutboxId;
+use svgate::gateway::books::Books as _;
+use svgate::gateway::member::{ArrivalEnd, Member, Outcome};
+use svgate::smpp::pdu::CommandStatus;
+
+use self::rig::{Rig, message_of, within};
+use crate::fixture::{Phone, Shop, end_of, terminal};
+
+#[tokio::test]
+async fn an_order_is_paid_given_out_and_confirmed_and_its_message_settled() {
+    let mut rig = Rig::start(1, |_| {}).await;
+    let mut phone = Phone::new(0);
+    rig.machine_is_alive().await;
+    let delivered = rig.deliver(&phone.espresso(0)).await;
+    assert_eq!(delivered.status, Some(CommandStatus::ESME_ROK));
+    let acks = rig.acks("after=0&wait=10").await;
+    assert_eq!(acks["acks"][0]["state"], "paid", "{acks}");
+    assert_eq!(rig.post("1/accept", &json!({})).await["state"], "accepted");
+    let report = json!({"result": "supplied"});
+    assert_eq!(rig.post("1/result", &report).await["state"], "supplied");
+    let confirmation = rig.next_message().await;
+    assert_eq!(confirmation.source.value.as_octets(), b"7788");
+    assert_eq!(confirmation.protocol_id, 0x7F);
+    phone.read(&message_of(&confirmation));
+    let shop = rig.stop().await;
+    assert_eq!(shop.store.outbox_after(OutboxId(0), 9).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_forgery_is_answered_0_until_its_senders_budget_is_used_up() {
+    let rig = Rig::start(2, |_| {}).await;
+    let mut phone = Phone::new(1);
+    let mut forged = phone.espresso(0);
+    forged.sender = Some(Phone::new(2).msisdn());
+    for _ in 0..5 {
+        let delivered = rig.deliver(&forged).await;
+        assert_eq!(
+            (delivered.status, delivered.tries),
+            (Some(CommandStatus(0)), 1)
+        );
+    }
+    let mut sixth = rig.enqueue(&forged);
+    until(|| rig.smsc.counts().put_back.load(Ordering::Relaxed) > 0).await;
+    assert!(sixth.try_recv().is_err(), "it comes again and again");
+    rig.machine_is_alive().await;
+    let order = rig.deliver(&phone.espresso(0)).await;
+    assert_eq!(order.tries, 1, "another sender's budget is its own");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_writer_cannot_take_in_time_comes_again_and_is_paid_once() {
+    let rig = Rig::start(5, |_| {}).await;
+    rig.machine_is_alive().await;
+    let lock = rig.lock_books().await;
+    // The first is taken by the writer, which then waits for the lock; the others wait for it.
+    let phones = 0..5_u32;
+    let waiting: Vec<_> = phones
+        .map(|number| rig.enqueue(&Phone::new(number).espresso(0)))
+        .collect();
+    until(|| rig.smsc.counts().put_back.load(Ordering::Relaxed) >= 4).await;
+    lock.release().await;
+    for delivered in waiting {
+        let delivered = within(delivered).await.unwrap();
+        assert_eq!(delivered.status, Some(CommandStatus::ESME_ROK));
+    }
+    let shop = rig.stop().await;
+    assert_eq!(shop.paid().await, 5);
+}
+
+#[tokio::test]
+async fn asked_to_stop_it_finishes_what_was_begun_and_confirms_it() {
+    let mut rig = Rig::start(200, |_| {}).await;
+    rig.machine_is_alive().await;
+    let waiting: Vec<_> = (0..200_u32)
+        .map(|number| rig.enqueue(&Phone::new(number).espresso(0)))
+        .collect();
+    rig.next_message().await;
+    rig.ask_to_stop().await;
+    rig.ended().await.unwrap();
+    let mut accepted = 0;
+    for mut delivered in waiting {
+        let status = delivered
+            .try_recv()
+            .ok()
+            .and_then(|delivered| delivered.status);
+        accepted += i64::from(status == Some(CommandStatus::ESME_ROK));
+    }
+    let confirmed = i64::try_from(1 + rig.messages_so_far()).unwrap();
+    assert_eq!(rig.smsc.counts().unbinds.load(Ordering::Relaxed), 1);
+    let shop = rig.books().await;
+    assert_eq!((shop.paid().await, confirmed), (accepted, accepted));
+    assert!(accepted > 0);
+    assert_eq!(shop.store.outbox_after(OutboxId(0), 9).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn asked_twice_it_ends_at_once() {
+    let mut rig = Rig::start(1, |_| {}).await;
+    let _lock = rig.lock_books().await;
+    let _held = rig.enqueue(&Phone::new(0).espresso(0));
+    until(|| rig.smsc.counts().delivered.load(Ordering::Relaxed) > 0).await;
+    rig.ask_to_stop().await;
+    rig.ask_to_stop().await;
+    tokio::time::timeout(Duration::from_secs(3), rig.ended())
+        .await
+        .expect("it ends before the books are free")
+        .unwrap();
+}
+
+#[tokio::test]
+async fn the_outbox_of_an_earlier_run_leaves_or_is_parked_with_its_cause() {
+    let mut rig = Rig::before_start(3, |_| {}).await;
+    let shop = rig.books().await;
+    // In the order of their coming: too old by the start, by an SMSC that is gone, and a good one.
+    let mut order = Phone::new(0).text("HELP");
+    assert!(matches!(
+        shop.submit(Member::Arrival(order.clone())).await,
+        Outcome::Arrived { .. }
+    ));
+    shop.pass_ms(rig::HOURS_LATER_MS);
+    order.smsc = "gone".into();
+    shop.submit(Member::Arrival(order)).await;
+    let outcome = shop
+        .submit(Member::Arrival(Phone::new(1).text("HELP")))
+        .await;
+    assert_eq!(end_of(&outcome).1, ArrivalEnd::Answered);
+    drop(shop);
+    rig.serve().await;
+    let message = rig.next_message().await;
+    let to = message.destination.value.as_text().unwrap();
+    assert_eq!(to, Phone::new(1).msisdn().expose_digits());
+    let shop = rig.stop().await;
+    let causes = shop.parked_causes().await;
+    assert_eq!(causes, ["expired", "smsc gone is not configured"]);
+    assert_eq!(shop.store.outbox_after(OutboxId(0), 9).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_message_that_gets_no_answer_leaves_again() {
+    let mut rig = Rig::start(1, |_| {}).await;
+    rig.machine_is_alive().await;
+    rig.smsc.faults().swallow_next.store(1, Ordering::Relaxed);
+    rig.deliver(&Phone::new(0).espresso(0)).await;
+    rig.next_message().await;
+    let shop = rig.stop().await;
+    assert_eq!(shop.store.outbox_after(OutboxId(0), 9).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn an_ack_that_nobody_takes_is_refunded_once_machines_had_their_time() {
+    let mut rig = Rig::before_start(1, |config| config.purchase.accept_within_s = 2).await;
+    let shop = rig.books().await;
+    shop.alive(0).await;
+    let outcome = shop
+        .submit(Member::Arrival(Phone::new(0).espresso(0)))
+        .await;
+    assert_eq!(end_of(&outcome).1, ArrivalEnd::Paid);
+    drop(shop);
+    rig.serve().await;
+    // Its deadline is long over; the machine could not have answered before now.
+    let acks = rig.acks("after=0").await;
+    assert_eq!(acks["acks"][0]["state"], "paid");
+    let refunded = async { while rig.acks("after=0&wait=5").await["acks"] != json!([]) {} };
+    within(refunded).await;
+    let metrics = rig.metrics().await;
+    assert!(
+        metrics.contains(r#"svgate_purchase_states_total{state="refunded"} 1"#),
+        "{metrics}"
+    );
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn it_is_ready_while_it_is_bound_and_tells_what_is_lacking() {
+    let rig = Rig::start(1, |_| {}).await;
+    let ready = async { while rig.ready().await.0 != 200 {} };
+    within(ready).await;
+    rig.smsc
+        .faults()
+        .refuse_binds
+        .store(0x0D, Ordering::Relaxed);
+    rig.smsc.unbind_all();
+    let unready = async {
+        loop {
+            let (status, text) = rig.ready().await;
+            if status == 503 {
+                return text;
+            }
+        }
+    };
+    let text = within(unready).await;
+    assert!(text.contains("binds: no smsc is bound"), "{text}");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_kiosks_order_is_paid_by_its_number() {
+    let rig = Rig::start(1, |_| {}).await;
+    rig.machine_is_alive().await;
+    let order = json!({"client_reference": "till-1", "item": "12"});
+    let ordered: Value = rig.post_to("/v1/kiosks/machine-0/orders", &order).await;
+    let pon = ordered["pon"].as_str().unwrap();
+    rig.deliver(&Phone::new(0).text(&format!("PAY {pon}")))
+        .await;
+    let acks = rig.acks("after=0&wait=10").await;
+    assert_eq!(acks["acks"][0]["pon"], pon, "{acks}");
+    assert_eq!(terminal(0).as_str(), "machine-0");
+    rig.stop().await;
+}
+
+/// Waits for what a counter will show, but not for ever.
+async fn until(shown: impl Fn() -> bool) {
+    let shown = async {
+        while !shown() {
+            tokio::task::yield_now().await;
+        }
+    };
+    within(shown).await;
+}
+
+impl Shop {
+    /// Purchases whose merchant was paid.
+    async fn paid(&self) -> i64 {
+        self.count("select count(*) from purchase where paid_ms is not null")
+            .await
+    }
+}

@@ -1,0 +1,157 @@
+'use strict';
+// The test's operator: one fresh folder with configuration, keys, subscribers, merchants, money and
+// tokens, all by the gateway's own commands.
+
+const { execFileSync } = require('node:child_process');
+const { chmodSync, writeFileSync } = require('node:fs');
+const net = require('node:net');
+const path = require('node:path');
+
+const { CAP_MINOR, FEE_MINOR, MACHINES, merchantFile } = require('./catalogue');
+const { phoneOf, phonesFor } = require('./orders');
+const { iccidOf } = require('./sim_card');
+const { euros } = require('./texts');
+
+const ACCOUNT = { systemId: 'svgate', password: 'pw4tests' };
+const CREDIT_MINOR = 10_000_000;
+const LOADED = '1000000.00';
+
+/** Ports that nobody listens on just now. */
+async function freePorts(count) {
+  const servers = await Promise.all(Array.from({ length: count }, () => new Promise((resolve) => {
+    const server = net.createServer().listen(0, '127.0.0.1', () => resolve(server));
+  })));
+  const ports = servers.map((server) => server.address().port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => { server.close(resolve); })));
+  return ports;
+}
+
+/**
+ * Waits for a bind are short, so that it is back soon. Machines may take longer to accept than by
+ * default: where the host stands still for some seconds, nothing shall be refunded for that.
+ */
+function configFile(ports) {
+  return `
+[node]
+id = 7
+operator = "Peers Mobile"
+
+[store]
+path = "svgate.db"
+
+[keys]
+master_file = "master.key"
+
+[keys.orders]
+kic = "12"
+kid = "12"
+cc_octets = 8
+spi1_min = "16"
+tar = "b2f001"
+
+[keys.confirmations]
+kic = "12"
+kid = "12"
+cc_octets = 8
+spi1_min = "16"
+tar = "b2f002"
+
+[[smsc]]
+name = "peer"
+host = "127.0.0.1"
+port = ${ports.smpp}
+system_id = "${ACCOUNT.systemId}"
+password_file = "smsc.password"
+bind = "trx"
+originator = "trusted"
+window_pdus = 50
+reconnect_min_ms = 50
+reconnect_max_ms = 500
+
+[http]
+listen = "127.0.0.1:${ports.http}"
+
+[metrics]
+listen = "127.0.0.1:${ports.metrics}"
+
+[purchase]
+accept_within_s = 120
+report_within_s = 300
+cooling_off_s = 0
+
+[billing]
+cutoff_day = 1
+time_zone = "Europe/Vienna"
+
+[[class]]
+name = "standard"
+plain_cap = { EUR = "10.00" }
+bill_maximum = { EUR = "300.00" }
+
+[[tax]]
+code = "standard"
+rate_percent = "19.00"
+
+[[fee]]
+currency = "EUR"
+amount = "${euros(FEE_MINOR)}"
+
+[texts]
+
+[export]
+dir = "export"
+head_file = "export-head"
+operator = "PEERS"
+
+[log]
+format = "text"
+level = "info"
+`;
+}
+
+function subscriberFile(orders) {
+  const head = 'subscriber,msisdn,iccid,imsi,language,class,currency,credit_limit_minor,'
+    + 'cap_minor,key_version';
+  const rows = Array.from({ length: phonesFor(orders) }, (_, i) => {
+    const { msisdn, language } = phoneOf(i);
+    const imsi = `26201${String(i).padStart(10, '0')}`;
+    const money = ['EUR', CREDIT_MINOR, CAP_MINOR];
+    return [`acct-${i}`, msisdn, iccidOf(i), imsi, language, 'standard', ...money, 1].join(',');
+  });
+  return `${[head, ...rows].join('\n')}\n`;
+}
+
+/** Runs one command of the gateway's and returns what it printed. */
+function svgate(binary, args) {
+  return execFileSync(binary, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+/** Sets everything up in `dir`, which is empty, for so many orders. */
+async function prepare(binary, dir, orders) {
+  const inDir = (name) => path.join(dir, name);
+  const [smpp, http, metrics] = await freePorts(3);
+  const config = inDir('svgate.toml');
+  writeFileSync(config, configFile({ smpp, http, metrics }));
+  writeFileSync(inDir('smsc.password'), `${ACCOUNT.password}\n`);
+  chmodSync(inDir('smsc.password'), 0o600);
+  writeFileSync(inDir('subscribers.csv'), subscriberFile(orders));
+  writeFileSync(inDir('merchants.toml'), merchantFile());
+
+  svgate(binary, ['keys', 'init', '--out', inDir('master.key')]);
+  const run = (...args) => svgate(binary, [...args, '--config', config]);
+  svgate(binary, ['check-config', config]);
+  run('subscriber', 'import', inDir('subscribers.csv'));
+  run('merchant', 'import', inDir('merchants.toml'));
+  run('purse', 'load', '--amount', LOADED, '--currency', 'EUR', '--reference', 'peers-1');
+  const tokens = MACHINES.map(({ id }) => {
+    const { token } = JSON.parse(run('terminal', 'token', id, '--json'));
+    return [id, token];
+  });
+  const site = {
+    config, smpp, http, metrics, account: ACCOUNT, tokens: Object.fromEntries(tokens),
+  };
+  writeFileSync(inDir('site.json'), JSON.stringify(site));
+  return site;
+}
+
+module.exports = { prepare, svgate };
