@@ -43,7 +43,10 @@ pub(super) async fn open(options: &StoreOptions) -> Result<(Writing, SqlitePool)
         .await
         .map_err(|e| unavailable(&e))?;
     let checkpoints = match options.path {
-        Some(_) => Some(base.connect().await.map_err(|e| unavailable(&e))?),
+        Some(_) => {
+            let base = base.busy_timeout(CHECKPOINT_BUSY);
+            Some(base.connect().await.map_err(|e| unavailable(&e))?)
+        }
         None => None,
     };
     Ok((
@@ -96,20 +99,38 @@ async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     })
 }
 
-/// Moves what is committed into the database file; the frames that the log has by then.
+/// How a checkpoint treats those who still use the log.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Checkpoint {
+    /// Moves what nobody needs any more.
+    Passive,
+    /// Moves all, waiting for readers, so that the log begins anew.
+    Restart,
+}
+
+/// What a checkpoint found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Checkpointed {
+    /// Somebody kept it from finishing.
+    pub(super) busy: bool,
+    /// Pages in the log.
+    pub(super) frames: i64,
+}
+
+/// Moves what is committed into the database file.
 pub(super) async fn checkpoint(
     connection: &mut SqliteConnection,
-    mode: &'static str,
-) -> Result<i64, StoreError> {
-    let sql = match mode {
-        "restart" => "pragma wal_checkpoint(restart)",
-        _ => "pragma wal_checkpoint(passive)",
+    how: Checkpoint,
+) -> Result<Checkpointed, sqlx::Error> {
+    let sql = match how {
+        Checkpoint::Restart => "pragma wal_checkpoint(restart)",
+        Checkpoint::Passive => "pragma wal_checkpoint(passive)",
     };
-    let (_busy, frames, _moved): (i64, i64, i64) = sqlx::query_as(sql)
-        .fetch_one(connection)
-        .await
-        .map_err(|e| unavailable(&e))?;
-    Ok(frames)
+    let (busy, frames, _moved): (i64, i64, i64) = sqlx::query_as(sql).fetch_one(connection).await?;
+    Ok(Checkpointed {
+        busy: busy != 0,
+        frames,
+    })
 }
 
 /// Closes a connection, so that the log is left behind clean.
@@ -132,6 +153,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "books", include_str!("migrations
 const READERS: u32 = 4;
 /// How long a command waits for the writer's lock, and the writer for a command's.
 const BUSY: Duration = Duration::from_secs(10);
+/// How long a checkpoint that holds the writer waits for readers.
+const CHECKPOINT_BUSY: Duration = Duration::from_millis(100);
 /// Rows that wait for the reader: more than one round reads, so that the thread never stops.
 const ROW_BUFFER: usize = 16_384;
 /// Combinations of tables that batches touch.

@@ -14,7 +14,7 @@ use crate::gateway::prove::{Proved, first_wants, further_wants, prove};
 use crate::gateway::world::{Wants, World};
 use crate::store::load::{self, Query};
 use crate::store::rows::{Value, corrupt};
-use crate::store::sqlite::{self, Writing, unavailable};
+use crate::store::sqlite::{self, Checkpoint, Writing, unavailable};
 use crate::store::{Clock, Waiting, enter, save};
 
 /// Runs the books' one writer. Drop it and nothing more is written.
@@ -85,12 +85,7 @@ impl Writer {
             let mut taken = Vec::with_capacity(BATCH_MAX);
             let mut result = Ok(());
             while waiting.recv_many(&mut taken, BATCH_MAX).await > 0 {
-                // Who was just answered asks again at once: let them come into this batch.
-                tokio::task::yield_now().await;
-                while taken.len() < BATCH_MAX {
-                    let Ok(next) = waiting.try_recv() else { break };
-                    taken.push(next);
-                }
+                gather(&mut waiting, &mut taken).await;
                 let open = gate.lock().await;
                 taken.retain(Waiting::take);
                 result = serve(&batch, &mut connection, &mut taken, &on_commit).await;
@@ -102,9 +97,25 @@ impl Writer {
             stop.notify_one();
             result
         };
-        let (result, ()) = tokio::join!(deciding, checkpointing);
+        let result = tokio::try_join!(deciding, checkpointing).map(|_| ());
         sqlite::close(connection).await;
         result
+    }
+}
+
+/// Who was just answered asks again at once: lets them come into this batch, for as long as each
+/// turn of the others brings some.
+async fn gather(waiting: &mut mpsc::Receiver<Waiting>, taken: &mut Vec<Waiting>) {
+    for _ in 0..TURNS_MAX {
+        tokio::task::yield_now().await;
+        let before = taken.len();
+        while taken.len() < BATCH_MAX {
+            let Ok(next) = waiting.try_recv() else { break };
+            taken.push(next);
+        }
+        if taken.len() == before {
+            break;
+        }
     }
 }
 
@@ -139,13 +150,13 @@ async fn serve(
         Err(Failed::AtCommit(error, number)) => {
             let lost = is_flush_failure(&error);
             roll_back(connection).await;
-            let stored = !lost && batch_number(batch, connection).await == Some(number);
-            tracing::error!(%error, stored, "a commit failed");
-            if lost || stored {
-                // Stored without an answer: every caller asks again and is told what stands.
-                refuse(taken, &StoreError::Unknown);
-            } else {
-                refuse(taken, &unavailable(&error));
+            let read_back = batch_number(batch, connection).await;
+            tracing::error!(%error, batch = number, ?read_back, "a commit failed");
+            match read_back {
+                Some(stands) if !lost && stands != number => refuse(taken, &unavailable(&error)),
+                // Stored without an answer, or nobody can tell: every caller asks again and is
+                // told what stands.
+                Some(_) | None => refuse(taken, &StoreError::Unknown),
             }
             if lost {
                 Err(StoreError::Unknown)
@@ -354,42 +365,76 @@ async fn batch_number(batch: &Batch, connection: &mut SqliteConnection) -> Optio
 }
 
 /// Moves the log into the database file beside the writer; when the log has grown too long because
-/// the writer never rests, holds it for the one checkpoint that lets the log begin anew.
+/// the writer never rests, holds it for the one checkpoint that lets the log begin anew. A reader
+/// that looks long at old pages keeps that from happening: then the writer goes on, and the log
+/// grows until a later try.
+///
+/// # Errors
+///
+/// [`StoreError::Unknown`] when the database file was not flushed: the process has to end, as at a
+/// commit.
 async fn checkpoint_for_ever(
     connection: Option<SqliteConnection>,
     gate: Arc<Mutex<()>>,
     stop: Arc<tokio::sync::Notify>,
-) {
+) -> Result<(), StoreError> {
     let Some(mut connection) = connection else {
-        return;
+        return Ok(());
     };
+    let mut rounds_to_rest = 0_u32;
     loop {
         tokio::select! {
             () = stop.notified() => break,
             () = tokio::time::sleep(CHECKPOINT_EVERY) => {}
         }
-        match sqlite::checkpoint(&mut connection, "passive").await {
-            Ok(frames) if frames > LOG_FRAMES_MAX => {
-                let _held = gate.lock().await;
-                if let Err(error) = sqlite::checkpoint(&mut connection, "restart").await {
-                    tracing::warn!(%error, "the log could not be begun anew");
-                }
+        rounds_to_rest = rounds_to_rest.saturating_sub(1);
+        let long = match sqlite::checkpoint(&mut connection, Checkpoint::Passive).await {
+            Ok(done) => done.frames > LOG_FRAMES_MAX,
+            Err(error) => checkpoint_failed(&error)?,
+        };
+        if !long || rounds_to_rest > 0 {
+            continue;
+        }
+        let _held = gate.lock().await;
+        match sqlite::checkpoint(&mut connection, Checkpoint::Restart).await {
+            Ok(done) if done.busy => {
+                rounds_to_rest = RESTART_AGAIN_AFTER;
+                tracing::warn!(
+                    frames = done.frames,
+                    "the log can't begin anew: a reader looks at old pages"
+                );
             }
             Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "a checkpoint failed"),
+            Err(error) => {
+                checkpoint_failed(&error)?;
+            }
         }
     }
-    let _ = sqlite::checkpoint(&mut connection, "restart").await;
     sqlite::close(connection).await;
+    Ok(())
+}
+
+/// Nothing is lost by a checkpoint that did not happen; by one that was not flushed, perhaps.
+fn checkpoint_failed(error: &sqlx::Error) -> Result<bool, StoreError> {
+    if is_flush_failure(error) {
+        tracing::error!(%error, "the database file was not flushed");
+        return Err(StoreError::Unknown);
+    }
+    tracing::warn!(%error, "a checkpoint failed");
+    Ok(false)
 }
 
 /// Members of one commit: above this the time of a commit no longer falls per member.
 const BATCH_MAX: usize = 512;
 /// A number leads to an order, the order to its terminal, the terminal to its merchant.
 const ROUNDS_MAX: usize = 4;
+/// Turns that the callers get to come into a batch: each brings fewer.
+const TURNS_MAX: usize = 8;
 const CHECKPOINT_EVERY: std::time::Duration = std::time::Duration::from_millis(500);
 /// 256 MiB of pages of 4 KiB.
 const LOG_FRAMES_MAX: i64 = 65_536;
+/// Half a minute of rounds, so that a long reader costs the writer a tenth of a second of it.
+const RESTART_AGAIN_AFTER: u32 = 60;
 const SQLITE_CONSTRAINT: u32 = 19;
 const SQLITE_IOERR_FSYNC: u32 = 1034;
 const SQLITE_IOERR_DIR_FSYNC: u32 = 1290;
