@@ -114,6 +114,18 @@ pub enum ExportError {
         /// What the books say.
         before: i64,
     },
+    /// The chain head outside the folder has another hash for the file before than the books.
+    #[error(
+        "{}: the hash of file {at} is not the one in the books: run svgate export verify, and find \
+         out who changed which before anything is added",
+        path.display()
+    )]
+    HeadDiffers {
+        /// The head file.
+        path: PathBuf,
+        /// The file that it names.
+        at: i64,
+    },
     /// The head file is not one.
     #[error("{}: is not a chain head: <sequence> <sha256> <file name>", .0.display())]
     BadHead(PathBuf),
@@ -177,9 +189,10 @@ pub async fn run<B: Books>(
         }
         let (file, placing) = make(books, profile, &folder, stored, before).await?;
         let head = Head::of(&file);
-        head.may_stand(&places.head_file)?;
+        let sha_before = before.and_then(|before| before.sha256);
+        head.may_stand(&places.head_file, sha_before.as_ref())?;
         placing.commit(&file.sha256)?;
-        head.move_on(&places.head_file)?;
+        head.move_on(&places.head_file, sha_before.as_ref())?;
         let (sequence, sha256) = (file.sequence, file.sha256);
         books
             .submit(Member::BatchWritten { sequence, sha256 })

@@ -114,9 +114,10 @@ pub async fn run<B: Books + AuditBooks>(
 pub const fn status_of(error: &ExportError) -> u8 {
     match error {
         ExportError::NotFound(_) => NOT_FOUND,
-        ExportError::Differs(_) | ExportError::Changed(_) | ExportError::OtherHead { .. } => {
-            CONFLICT
-        }
+        ExportError::Differs(_)
+        | ExportError::Changed(_)
+        | ExportError::OtherHead { .. }
+        | ExportError::HeadDiffers { .. } => CONFLICT,
         ExportError::Disk { .. }
         | ExportError::Busy(_)
         | ExportError::BadHead(_)

@@ -58,9 +58,10 @@ impl Head {
     ///
     /// # Errors
     ///
-    /// [`ExportError::OtherHead`] when the head is ahead, or at this number with another hash.
-    pub fn move_on(&self, path: &Path) -> Result<(), ExportError> {
-        if self.may_stand(path)? {
+    /// [`ExportError::OtherHead`] when the head is ahead, or at this number with another hash;
+    /// [`ExportError::HeadDiffers`] when it has another hash for the file `before` this one.
+    pub fn move_on(&self, path: &Path, before: Option<&Sha>) -> Result<(), ExportError> {
+        if self.may_stand(path, before)? {
             put_whole(path, self.line().as_bytes())
         } else {
             Ok(())
@@ -72,7 +73,7 @@ impl Head {
     /// # Errors
     ///
     /// As there.
-    pub fn may_stand(&self, path: &Path) -> Result<bool, ExportError> {
+    pub fn may_stand(&self, path: &Path, before: Option<&Sha>) -> Result<bool, ExportError> {
         match Self::read(path)? {
             Some(standing) if standing == *self => Ok(false),
             Some(standing) if standing.sequence >= self.sequence => Err(ExportError::OtherHead {
@@ -80,6 +81,16 @@ impl Head {
                 at: standing.sequence,
                 before: self.sequence.saturating_sub(1),
             }),
+            // The only witness kept apart: it is not overwritten by books that say otherwise.
+            Some(standing)
+                if standing.sequence.saturating_add(1) == self.sequence
+                    && before.is_some_and(|before| *before != standing.sha256) =>
+            {
+                Err(ExportError::HeadDiffers {
+                    path: path.to_owned(),
+                    at: standing.sequence,
+                })
+            }
             Some(_) | None => Ok(true),
         }
     }
@@ -124,14 +135,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("head");
         assert_eq!(Head::read(&path).unwrap(), None);
-        head(1, 1).move_on(&path).unwrap();
-        head(1, 1).move_on(&path).unwrap();
-        head(2, 2).move_on(&path).unwrap();
+        head(1, 1).move_on(&path, None).unwrap();
+        head(1, 1).move_on(&path, None).unwrap();
+        head(2, 2).move_on(&path, Some(&[1; 32])).unwrap();
         assert_eq!(Head::read(&path).unwrap(), Some(head(2, 2)));
         for wrong in [head(1, 1), head(2, 3)] {
-            let moved = wrong.move_on(&path);
+            let moved = wrong.move_on(&path, Some(&[1; 32]));
             assert!(matches!(moved, Err(ExportError::OtherHead { at: 2, .. })));
         }
+        let moved = head(3, 3).move_on(&path, Some(&[7; 32]));
+        assert!(matches!(moved, Err(ExportError::HeadDiffers { at: 2, .. })));
+        assert_eq!(Head::read(&path).unwrap(), Some(head(2, 2)));
+        // One that lags behind can't witness the file before.
+        head(5, 5).move_on(&path, Some(&[4; 32])).unwrap();
     }
 
     #[test]
