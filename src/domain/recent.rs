@@ -10,6 +10,7 @@ use crate::domain::ids::PurchaseId;
 pub struct Recent {
     references: VecDeque<Referenced>,
     plain: VecDeque<PlainOrder>,
+    told: Millis,
 }
 
 /// An order of the SIM applet, which keeps its reference when it is sent again.
@@ -126,13 +127,26 @@ impl Recent {
         }
     }
 
-    /// The lists as octets: a count of references, then 20 octets each, then 26 for each text.
+    /// When the subscriber was last told that words by a bind without trusted senders buy nothing.
+    #[must_use]
+    pub const fn told(&self) -> Millis {
+        self.told
+    }
+
+    /// The subscriber is told so now.
+    pub fn tell(&mut self, now: Millis) {
+        self.told = now;
+    }
+
+    /// The lists as octets: 8 octets for when the subscriber was told, a count of references, then 20
+    /// octets for each, then 26 for each text.
     #[must_use]
     pub fn to_octets(&self) -> Vec<u8> {
-        if self.references.is_empty() && self.plain.is_empty() {
+        if *self == Self::default() {
             return Vec::new();
         }
         let mut octets = Vec::with_capacity(OCTETS_MAX);
+        octets.extend_from_slice(&self.told.0.to_be_bytes());
         octets.push(u8::try_from(self.references.len()).unwrap_or(u8::MAX));
         for order in &self.references {
             octets.extend_from_slice(&order.reference.to_be_bytes());
@@ -151,10 +165,15 @@ impl Recent {
     /// Reads what [`Self::to_octets`] wrote; `None` when it is not that.
     #[must_use]
     pub fn from_octets(octets: &[u8]) -> Option<Self> {
-        let Some((&count, mut rest)) = octets.split_first() else {
+        let mut rest = octets;
+        if rest.is_empty() {
             return Some(Self::default());
+        }
+        let mut recent = Self {
+            told: Millis(i64::from_be_bytes(take(&mut rest)?)),
+            ..Self::default()
         };
-        let mut recent = Self::default();
+        let [count] = take(&mut rest)?;
         for _ in 0..count {
             recent.references.push_back(Referenced {
                 reference: u32::from_be_bytes(take(&mut rest)?),
@@ -185,7 +204,7 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 const REFERENCES_MAX: usize = 8;
 /// Different texts within the time of repetition: more than a person types in ten minutes.
 const PLAIN_MAX: usize = 8;
-const OCTETS_MAX: usize = 1 + REFERENCES_MAX * 20 + PLAIN_MAX * 26;
+const OCTETS_MAX: usize = 8 + 1 + REFERENCES_MAX * 20 + PLAIN_MAX * 26;
 
 #[cfg(test)]
 mod tests {
@@ -270,6 +289,7 @@ mod tests {
                 again: n.into(),
             });
         }
+        recent.tell(Millis(77));
         assert!(!recent.has_room(Millis(0)));
         assert!(recent.has_room(Millis(9)));
         let octets = recent.to_octets();

@@ -47,6 +47,8 @@ pub struct Origin {
 pub struct Moment {
     /// Plain orders since this time count as the same: [`Reach::repeat_since`].
     pub repeat_since: Millis,
+    /// A refused one since this time is not tried again: the same, for a shorter while.
+    pub refused_since: Millis,
     /// A random number.
     pub chance: u32,
 }
@@ -101,6 +103,7 @@ impl Origin {
             content,
             received: payload,
             repeat_since: moment.repeat_since,
+            refused_since: moment.refused_since,
             chance: moment.chance,
         };
         Some(Intake {

@@ -79,8 +79,15 @@ pub enum Member {
         /// SHA-256 of the file, for the chain.
         sha256: [u8; 32],
     },
-    /// Drops parts and tombstones whose time is over.
+    /// Drops parts and tombstones whose time is over, and payment order numbers that are free again.
     SweepParts,
+    /// When an SMSC could reach this node: [`crate::gateway::intake::Reach`] as octets.
+    Reached {
+        /// The SMSC's name in the configuration.
+        smsc: Arc<str>,
+        /// What a later start goes on from.
+        reach: Vec<u8>,
+    },
 }
 
 /// Rows of one import chunk: some milliseconds of the writer's time.
@@ -104,6 +111,8 @@ pub struct Arrival {
     /// Plain orders since this time count as the same: the time of repetition, and as much again
     /// as the SMSC could not reach us.
     pub repeat_since: Millis,
+    /// A refused plain order since this time is not tried again, but answered as it was.
+    pub refused_since: Millis,
     /// A random number: for the `AGAIN` and `START` codes.
     pub chance: u32,
 }

@@ -23,6 +23,7 @@ impl Shop {
         let repeat_since = self.now().plus_ms(-600_000);
         let arrival = Arrival {
             repeat_since,
+            refused_since: self.now().plus_ms(-60_000),
             ..arrival
         };
         end_of(&self.submit(Member::Arrival(arrival)).await)
@@ -61,6 +62,16 @@ impl Shop {
         phone
             .read(self.messages().last().expect("a confirmation"))
             .1
+    }
+
+    /// The one integer that a query of the books gives.
+    pub(crate) async fn count(&self, sql: &'static str) -> i64 {
+        let mut connection = self.connection().await;
+        let row: (i64,) = sqlx::query_as(sql)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        row.0
     }
 
     pub(crate) fn last_words(&self) -> String {

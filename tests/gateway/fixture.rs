@@ -67,6 +67,7 @@ pub(crate) fn policy() -> Policy {
         accept_within_s: 15,
         report_within_s: 90,
         alive_s: 60,
+        kiosk_open_max: 5,
         pon_within_s: 120,
         cooling_off_s: 86_400,
         counter_jump_max: 10_000,
@@ -372,6 +373,7 @@ impl Phone {
             content,
             received,
             repeat_since: Millis(0),
+            refused_since: Millis(0),
             chance: 6,
         }
     }

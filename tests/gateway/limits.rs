@@ -4,7 +4,7 @@ use svgate::dialogue::secured_order::{Agreed, SecuredOrder, Wanted};
 use svgate::dialogue::secured_reply::OutcomeCode;
 use svgate::domain::refusal::Refusal;
 use svgate::domain::subscriber::Standing;
-use svgate::gateway::member::{Arrival, ArrivalEnd, LoadPurse, Member, Outcome};
+use svgate::gateway::member::{Arrival, ArrivalEnd, LoadPurse, Member, Outcome, Word};
 
 use crate::asking::order_of;
 use crate::fixture::{Phone, Shop, end_of, eur, merchant, minor};
@@ -378,6 +378,68 @@ async fn text_proves_nothing_by_an_untrusted_bind_or_soon_after_a_change() {
     shop.pass_ms(86_400_000);
     shop.alive(0).await;
     assert_eq!(shop.say(&phone, "BUY 4711 13").await.0, ArrivalEnd::Paid);
+}
+
+#[tokio::test]
+async fn words_by_an_untrusted_bind_take_nothing_from_their_supposed_sender() {
+    let (shop, phone) = shop_with(|_| ()).await;
+    shop.bought(&phone, "BUY 4711 12").await;
+    let sent = shop.messages().len();
+    let again: Vec<String> = (1..=99).map(|n| format!("BUY 4711 12 AGAIN {n}")).collect();
+    let others = (1..=9).map(|n| format!("BUY 4711 13 x{n}"));
+    for words in again.into_iter().chain(others) {
+        let forged = Arrival {
+            trusted: false,
+            ..phone.text(&words)
+        };
+        assert_eq!(
+            shop.arrive(forged).await,
+            (None, ArrivalEnd::Refused(Refusal::NotTrusted))
+        );
+    }
+    assert_eq!(shop.messages().len(), sent + 1, "told once, not for each");
+    let (end, says) = shop.say(&phone, "BUY 4711 12").await;
+    assert_eq!(end, ArrivalEnd::Repeated);
+    let number = says.rsplit("AGAIN ").next().unwrap();
+    let number: String = number.chars().take_while(char::is_ascii_digit).collect();
+    shop.told(0, 1, Word::Accept).await;
+    shop.told(0, 1, Word::Supplied { units: None }).await;
+    shop.bought(&phone, &format!("BUY 4711 12 AGAIN {number}"))
+        .await;
+    shop.pass_ms(86_400_000);
+    let forged = Arrival {
+        trusted: false,
+        ..phone.text("HELP")
+    };
+    let sent = shop.messages().len();
+    shop.arrive(forged).await;
+    assert_eq!(shop.messages().len(), sent + 1, "told again the next day");
+}
+
+#[tokio::test]
+async fn a_copy_of_a_refused_order_is_refused_for_as_long_as_the_smsc_may_send_it_again() {
+    let (shop, phone) = shop_with(|_| ()).await;
+    let dead = |shop: &Shop| shop.pass_ms(120_000);
+    dead(&shop);
+    let refused = shop.say(&phone, "BUY 4711 12").await;
+    assert_eq!(refused.0, ArrivalEnd::Refused(Refusal::Dead));
+    let at = shop.now();
+    // The bind is lost for an hour: that time does not count.
+    shop.pass_ms(3_600_000);
+    shop.alive(0).await;
+    let copy = Arrival {
+        repeat_since: at.plus_ms(-540_000),
+        refused_since: at.plus_ms(-1),
+        ..phone.text("BUY 4711 12")
+    };
+    let outcome = shop.submit(Member::Arrival(copy.clone())).await;
+    assert_eq!(end_of(&outcome).1, ArrivalEnd::Repeated);
+    let later = Arrival {
+        refused_since: at.plus_ms(1),
+        ..copy
+    };
+    let outcome = shop.submit(Member::Arrival(later)).await;
+    assert_eq!(end_of(&outcome).1, ArrivalEnd::Paid, "asked for once more");
 }
 
 #[tokio::test]

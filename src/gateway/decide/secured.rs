@@ -146,7 +146,9 @@ fn fresh(
             (pay::refuse(world, &order, cause, context), Err(cause))
         }
     };
-    if let Some(line) = world.lines.change(&place.subscriber) {
+    // What went wrong on our side is told as temporary: the card may send the same reference again.
+    let may_come_again = result == Err(Refusal::Protocol);
+    if !may_come_again && let Some(line) = world.lines.change(&place.subscriber) {
         line.recent.remember_reference(Referenced {
             reference,
             digest,

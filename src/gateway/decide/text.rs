@@ -33,6 +33,9 @@ pub(super) fn arrived(
     command: Result<Command, CommandError>,
     context: &Context,
 ) -> End {
+    if !arrival.trusted {
+        return not_trusted(world, arrival, subscriber, context);
+    }
     let command = match command {
         Ok(command) => command,
         Err(error) => return answer(world, arrival, subscriber, &error.into(), context),
@@ -68,14 +71,31 @@ pub(super) fn arrived(
         | Command::Stop
         | Command::Start(_)
         | Command::Help => {
-            let reply = if arrival.trusted {
-                instructed(world, subscriber, &command, arrival, context)
-            } else {
-                Reply::PlainNotTrusted
-            };
+            let reply = instructed(world, subscriber, &command, arrival, context);
             answer(world, arrival, subscriber, &reply, context)
         }
     }
+}
+
+/// Words whose sender nobody vouches for move nothing, and what they say is not looked at: whoever
+/// forged the sender learns nothing. The subscriber is told why once in a while, for the words may
+/// be his own.
+fn not_trusted(
+    world: &mut World,
+    arrival: &Arrival,
+    subscriber: SubscriberId,
+    context: &Context,
+) -> End {
+    let now = world.now;
+    let told = world.lines.get(&subscriber).map(|line| line.recent.told());
+    if told.is_some_and(|told| now.since(told) >= TOLD_AGAIN_AFTER_MS) {
+        if let Some(line) = world.lines.change(&subscriber) {
+            line.recent.tell(now);
+        }
+        let reply = Reply::PlainNotTrusted;
+        speech::answer(world, arrival, subscriber, None, &reply, context);
+    }
+    (None, ArrivalEnd::Refused(Refusal::NotTrusted))
 }
 
 fn plain(
@@ -108,9 +128,12 @@ fn once(
         return (None, ArrivalEnd::Refused(Refusal::UnknownSubscriber));
     };
     let (digest, since) = (identity::of_text(command), order.arrival.repeat_since);
-    let known = known_order(world, line, digest, since);
+    let known = known_order(world, line, digest, order.arrival);
+    let room = line.recent.has_room(since);
     match (known, again) {
         (Some(known), None) => return repeated(world, order, command, &known, context),
+        // Before the number is used up: the subscriber may send the same words again later.
+        _ if !room => return too_many(world, order, context),
         (_, Some(number)) => {
             let line = world.lines.change(&order.subscriber);
             let used = line.is_some_and(|l| l.recent.use_again(digest, since, number.number()));
@@ -132,22 +155,6 @@ fn once(
         }
         (None, None) => {}
     }
-    let room = world
-        .lines
-        .get(&order.subscriber)
-        .is_some_and(|l| l.recent.has_room(since));
-    if !room {
-        let id = pay::refuse(world, order, Refusal::TooMany, context);
-        speech::answer(
-            world,
-            order.arrival,
-            order.subscriber,
-            Some(id),
-            &Reply::TooMany,
-            context,
-        );
-        return (Some(id), ArrivalEnd::Refused(Refusal::TooMany));
-    }
     let (id, result) = pay::place(world, order, context);
     let at = world.now;
     if let Some(line) = world.lines.change(&order.subscriber) {
@@ -167,14 +174,33 @@ fn once(
     ended(world, order, id, result, context)
 }
 
-/// The order of the same words that still counts: a refused one only for a short while, so that a
-/// copy of it is not paid after the subscriber read that it was not.
-fn known_order(world: &World, line: &Line, digest: [u8; 8], since: Millis) -> Option<PlainOrder> {
-    let known = *line.recent.plain_since(digest, since)?;
+/// More different orders than can be told from their repetitions.
+fn too_many(world: &mut World, order: &Order<'_>, context: &Context) -> End {
+    let id = pay::refuse(world, order, Refusal::TooMany, context);
+    let reply = Reply::TooMany;
+    speech::answer(
+        world,
+        order.arrival,
+        order.subscriber,
+        Some(id),
+        &reply,
+        context,
+    );
+    (Some(id), ArrivalEnd::Refused(Refusal::TooMany))
+}
+
+/// The order of the same words that still counts: a refused one only for a short while in which the
+/// SMSC could reach us, so that a copy of it is not paid after the subscriber read that it was not.
+fn known_order(
+    world: &World,
+    line: &Line,
+    digest: [u8; 8],
+    arrival: &Arrival,
+) -> Option<PlainOrder> {
+    let known = *line.recent.plain_since(digest, arrival.repeat_since)?;
     let record = world.purchases.get(&known.purchase);
     let refused = record.is_some_and(|r| matches!(r.life.state, State::Refused { .. }));
-    let fresh = world.now.since(known.at) < REFUSED_COUNTS_MS;
-    (!refused || fresh).then_some(known)
+    (!refused || known.at >= arrival.refused_since).then_some(known)
 }
 
 /// Says again what the order became, and how to buy another.
@@ -342,19 +368,7 @@ fn answer(
     reply: &Reply,
     context: &Context,
 ) -> End {
-    if !arrival.trusted && !matches!(reply, Reply::PlainNotTrusted) {
-        // Whoever forged the sender learns nothing, and the subscriber is told once what is wrong.
-        speech::answer(
-            world,
-            arrival,
-            subscriber,
-            None,
-            &Reply::PlainNotTrusted,
-            context,
-        );
-    } else {
-        speech::answer(world, arrival, subscriber, None, reply, context);
-    }
+    speech::answer(world, arrival, subscriber, None, reply, context);
     (None, ArrivalEnd::Answered)
 }
 
@@ -383,7 +397,7 @@ fn again_number(chance: u32, used: Option<AgainNumber>) -> u16 {
     }
 }
 
-/// An SMSC that got no answer sends again within a minute.
-const REFUSED_COUNTS_MS: i64 = 60_000;
+/// A day: nobody pays for more messages than that by forging a sender.
+const TOLD_AGAIN_AFTER_MS: i64 = 86_400_000;
 /// Shown as `2.50`, `250` or `0.250`.
 const EXAMPLE_MINOR: i64 = 250;

@@ -6,32 +6,44 @@
 //! unbound      ·     └─────┘          └────────┘            ·   as long as repetition may take
 //! ```
 //! An SMSC keeps what it could not deliver: the text that was sent twice an hour ago comes as a
-//! pair when the bind is back.
+//! pair when the bind is back. So what is known of it is kept over a restart too, and what was kept
+//! a while before the process died makes the time without a bind only longer.
 
 use std::collections::VecDeque;
 
 use crate::domain::Millis;
 
 /// The times without a bind to one SMSC that still matter, oldest first.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reach {
     unbound: VecDeque<Gap>,
     /// Since when there has been no bind.
     down: Option<Millis>,
+    /// When somebody last told.
+    told: Millis,
 }
 
 impl Reach {
-    /// There was no bind since `since`: the last commit before the start.
+    /// There was no bind since `since`; the beginning of time where nothing is known.
     #[must_use]
     pub fn unbound_since(since: Millis) -> Self {
         Self {
             unbound: VecDeque::new(),
             down: Some(since),
+            told: since,
         }
     }
 
-    /// A bind stands, or none does any more. Telling the same twice changes nothing.
+    /// A bind stands, or none does any more. Telling the same twice changes nothing; when nobody told
+    /// for long, the process stood still, and no SMSC could reach it.
     pub fn tell(&mut self, bound: bool, now: Millis) {
+        if self.down.is_none() && now.since(self.told) > SILENCE_MS {
+            self.close(Gap {
+                from: self.told,
+                to: now,
+            });
+        }
+        self.told = self.told.max(now);
         match (bound, self.down) {
             (true, Some(from)) => {
                 self.down = None;
@@ -69,6 +81,36 @@ impl Reach {
         }
     }
 
+    /// What a later start goes on from: until when a bind stood, in 8 octets, then 16 for each time
+    /// without one.
+    #[must_use]
+    pub fn to_octets(&self, now: Millis) -> Vec<u8> {
+        let until = self.down.unwrap_or(now);
+        let mut octets = until.0.to_be_bytes().to_vec();
+        for gap in &self.unbound {
+            octets.extend_from_slice(&gap.from.0.to_be_bytes());
+            octets.extend_from_slice(&gap.to.0.to_be_bytes());
+        }
+        octets
+    }
+
+    /// Reads what [`Self::to_octets`] wrote, and knows of no bind since; `None` when it is not that.
+    #[must_use]
+    pub fn from_octets(octets: &[u8]) -> Option<Self> {
+        let (until, mut rest) = octets.split_first_chunk::<8>()?;
+        let mut reach = Self::unbound_since(Millis(i64::from_be_bytes(*until)));
+        while !rest.is_empty() {
+            let (from, after) = rest.split_first_chunk::<8>()?;
+            let (to, after) = after.split_first_chunk::<8>()?;
+            reach.unbound.push_back(Gap {
+                from: Millis(i64::from_be_bytes(*from)),
+                to: Millis(i64::from_be_bytes(*to)),
+            });
+            rest = after;
+        }
+        (reach.unbound.len() <= GAPS_MAX).then_some(reach)
+    }
+
     fn close(&mut self, gap: Gap) {
         self.unbound.push_back(gap);
         if self.unbound.len() <= GAPS_MAX {
@@ -84,7 +126,7 @@ impl Reach {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Gap {
     from: Millis,
     to: Millis,
@@ -92,6 +134,8 @@ struct Gap {
 
 /// More losses than a bind that flaps every ten seconds has while a repetition counts.
 const GAPS_MAX: usize = 64;
+/// Twenty looks at the bind that did not take place.
+const SILENCE_MS: i64 = 10_000;
 
 #[cfg(test)]
 mod tests {
@@ -110,6 +154,43 @@ mod tests {
         assert_eq!(reach.repeat_since(Millis(10_000), 600), Millis(9_400));
         reach.tell(false, Millis(10_000));
         assert_eq!(reach.repeat_since(Millis(99_000), 600), Millis(9_400));
+    }
+
+    #[test]
+    fn a_restart_forgets_no_time_without_a_bind_and_trusts_what_it_kept_only_until_then() {
+        let mut reach = Reach::unbound_since(Millis(0));
+        reach.tell(true, Millis(1_000));
+        reach.tell(false, Millis(5_000));
+        reach.tell(true, Millis(8_000));
+        let kept = reach.to_octets(Millis(9_000));
+        // Killed at 9 900; what happened after 9 000 was not kept.
+        let mut later = Reach::from_octets(&kept).unwrap();
+        later.tell(true, Millis(500_000));
+        assert_eq!(
+            later.repeat_since(Millis(500_100), 600),
+            Millis(9_000 - 500),
+            "100 ms since the start, 500 ms before it"
+        );
+        assert_eq!(
+            later.repeat_since(Millis(500_100), 2_000),
+            Millis(5_000 - 900)
+        );
+        reach.tell(false, Millis(9_500));
+        let kept = reach.to_octets(Millis(20_000));
+        assert_eq!(Reach::from_octets(&kept).unwrap().down, Some(Millis(9_500)));
+        assert_eq!(Reach::from_octets(&kept[..12]), None);
+        assert_eq!(Reach::from_octets(&[]), None);
+    }
+
+    #[test]
+    fn a_process_that_stood_still_could_not_be_reached() {
+        let mut reach = Reach::unbound_since(Millis(0));
+        reach.tell(true, Millis(0));
+        reach.tell(true, Millis(9_000));
+        assert_eq!(reach.repeat_since(Millis(9_000), 600), Millis(8_400));
+        // Twenty minutes later the virtual machine goes on.
+        reach.tell(true, Millis(1_209_000));
+        assert_eq!(reach.repeat_since(Millis(1_209_100), 600), Millis(8_500));
     }
 
     /// Changes of the bind, each so many milliseconds after the one before.

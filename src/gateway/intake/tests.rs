@@ -30,6 +30,7 @@ fn message(octets: &[u8], esm_class: u8) -> ShortMessage {
 fn read(message: &ShortMessage) -> Option<Intake> {
     let moment = Moment {
         repeat_since: Millis(7),
+        refused_since: Millis(8),
         chance: 9,
     };
     origin().read(message, moment)

@@ -279,15 +279,6 @@ pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
 }
 
 impl Shop {
-    pub(super) async fn count(&self, sql: &'static str) -> i64 {
-        let mut connection = self.connection().await;
-        let row: (i64,) = sqlx::query_as(sql)
-            .fetch_one(&mut connection)
-            .await
-            .unwrap();
-        row.0
-    }
-
     pub(super) async fn parked_causes(&self) -> Vec<String> {
         let mut connection = self.connection().await;
         let sql = "select parked from outbox where parked is not null order by outbox_id";
@@ -298,7 +289,8 @@ impl Shop {
         rows.into_iter().map(|row| row.0).collect()
     }
 
-    async fn connection(&self) -> SqliteConnection {
+    /// The books' file, read beside the gateway.
+    pub(crate) async fn connection(&self) -> SqliteConnection {
         let path = self.path.as_ref().unwrap();
         let options = SqliteConnectOptions::new().filename(path);
         options.connect().await.unwrap()
