@@ -5,6 +5,7 @@ use std::future::Future;
 use crate::domain::Millis;
 use crate::domain::ids::PurchaseId;
 use crate::gateway::books::{Books, StoreError};
+use crate::gateway::intake::Reach;
 
 /// The books as the node that serves them looks after them.
 pub trait Upkeep: Books {
@@ -14,6 +15,14 @@ pub trait Upkeep: Books {
     ///
     /// [`StoreError::Unavailable`].
     fn last_commit(&self) -> impl Future<Output = Result<Option<Millis>, StoreError>> + Send;
+
+    /// When `smsc` could reach this node, as it was last kept; since the beginning of time there was
+    /// no bind to one that the books do not know.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`].
+    fn reach(&self, smsc: &str) -> impl Future<Output = Result<Reach, StoreError>> + Send;
 
     /// Purchases paid before `paid_before` whose charge is not in the billing stream in any form,
     /// the oldest first, at most `most`.

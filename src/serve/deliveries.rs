@@ -19,9 +19,10 @@ use tokio::task::JoinSet;
 
 use crate::auth::bad_mac_budget::BadMacBudget;
 use crate::gateway::books::{Books, StoreError};
-use crate::gateway::intake::{BudgetKey, Intake, Moment, Origin, Reach, draws_on_budget};
+use crate::gateway::intake::{BudgetKey, Intake, Moment, Origin, draws_on_budget};
 use crate::gateway::member::Outcome;
 use crate::gateway::record::Channel;
+use crate::serve::reach::SmscReach;
 use crate::serve::running::Stage;
 use crate::serve::{Clock, Elapsed};
 use crate::smpp::link::{Delivery, LinkStats, Responder};
@@ -32,7 +33,9 @@ use crate::telemetry::purchases::{self, PurchaseMetrics};
 pub(super) struct Deliveries<B> {
     pub(super) books: B,
     pub(super) origin: Origin,
-    pub(super) reach: Reach,
+    pub(super) reach: SmscReach,
+    /// This bind's number among all.
+    pub(super) bind: usize,
     pub(super) budget: BadMacBudget<BudgetKey>,
     pub(super) chance: ChaCha20Rng,
     pub(super) clock: Clock,
@@ -96,9 +99,10 @@ impl<B: Books> Deliveries<B> {
 
     async fn take(&mut self, delivery: Delivery, at_books: &mut JoinSet<Option<BudgetKey>>) {
         let now = (self.clock)();
-        self.reach.tell(true, now);
+        self.reach.tell(self.bind, true, now);
         let moment = Moment {
             repeat_since: self.reach.repeat_since(now, self.terms.repeat_ms),
+            refused_since: self.reach.repeat_since(now, REFUSED_COUNTS_MS),
             chance: self.chance.next_u32(),
         };
         let Delivery {
@@ -159,8 +163,8 @@ impl<B: Books> Deliveries<B> {
 
     fn look(&mut self) {
         let now = (self.clock)();
-        self.reach
-            .tell(self.stats.bound.load(Ordering::Relaxed), now);
+        let bound = self.stats.bound.load(Ordering::Relaxed);
+        self.reach.tell(self.bind, bound, now);
         self.reach.forget(now, self.terms.repeat_ms);
     }
 }
@@ -185,6 +189,8 @@ async fn polled_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
 
 /// Deliveries taken up in one turn.
 const AT_ONCE: usize = 64;
+/// An SMSC that got no answer sends again within a minute of the bind's return.
+const REFUSED_COUNTS_MS: i64 = 60_000;
 /// How closely the times without a bind are known.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 

@@ -12,14 +12,14 @@ use tokio::sync::mpsc;
 use crate::auth::bad_mac_budget::{BadMacBudget, BudgetLimits};
 use crate::config::rules::PurchaseConfig;
 use crate::config::smsc::{BindWord, Originator, SmscConfig};
-use crate::domain::Millis;
 use crate::gateway::books::Books;
 use crate::gateway::dispatch::QueueLimits;
-use crate::gateway::intake::{Origin, Reach};
+use crate::gateway::intake::Origin;
 use crate::http::Surroundings;
 use crate::serve::deliveries::{Deliveries, DeliveryTerms};
 use crate::serve::error::ServeError;
 use crate::serve::outbox::Way;
+use crate::serve::reach::SmscReach;
 use crate::serve::running::{Part, Running, Stage, ending};
 use crate::smpp::link::{Channels, Link, LinkStats};
 use crate::telemetry::Metrics;
@@ -58,6 +58,11 @@ impl Bind {
         })
     }
 
+    /// The SMSC that it leads to.
+    pub(super) fn smsc(&self) -> &Arc<str> {
+        &self.config.name
+    }
+
     fn origin(&self) -> Origin {
         Origin {
             smsc: Arc::clone(&self.config.name),
@@ -74,7 +79,6 @@ pub(super) struct Binds<B> {
     pub(super) surroundings: Surroundings,
     pub(super) metrics: Metrics,
     pub(super) purchase: PurchaseConfig,
-    pub(super) last_commit: Option<Millis>,
     /// Dropped by each when everything was answered after closing.
     pub(super) quieting: mpsc::Sender<()>,
 }
@@ -83,11 +87,11 @@ impl<B: Books> Binds<B> {
     /// Starts every bind with its deliveries; the ways on which messages leave.
     pub(super) fn start(
         self,
-        binds: Vec<Bind>,
+        binds: Vec<(Bind, SmscReach)>,
         running: &mut Running,
     ) -> Result<BTreeMap<Arc<str>, Way>, ServeError> {
         let mut ways = BTreeMap::new();
-        for bind in binds {
+        for (number, (bind, reach)) in binds.into_iter().enumerate() {
             let seed = (self.surroundings.random)().ok_or(ServeError::NoChance)?;
             let mut chance = ChaCha20Rng::from_seed(seed);
             let link_seed = chance.next_u64();
@@ -101,7 +105,7 @@ impl<B: Books> Binds<B> {
             let (to_deliveries, came) = mpsc::channel(bind.config.unanswered_deliveries);
             let limits = queue_limits(&bind.config);
             let (submits, to_link) = mpsc::channel(limits.in_flight_max);
-            let deliveries = self.deliveries(&bind, chance, Arc::clone(&stats));
+            let deliveries = self.deliveries(&bind, (number, reach), chance, Arc::clone(&stats));
             let stage = running.stage.subscribe();
             let taking = deliveries.run(came, stage, self.quieting.clone());
             running.start(Part::Deliveries, ending(taking));
@@ -125,13 +129,19 @@ impl<B: Books> Binds<B> {
         Ok(ways)
     }
 
-    fn deliveries(&self, bind: &Bind, chance: ChaCha20Rng, stats: Arc<LinkStats>) -> Deliveries<B> {
-        let now = (self.surroundings.now)();
+    fn deliveries(
+        &self,
+        bind: &Bind,
+        (number, reach): (usize, SmscReach),
+        chance: ChaCha20Rng,
+        stats: Arc<LinkStats>,
+    ) -> Deliveries<B> {
         let purchase = &self.purchase;
         Deliveries {
             books: self.books.clone(),
             origin: bind.origin(),
-            reach: Reach::unbound_since(self.last_commit.unwrap_or(now)),
+            reach,
+            bind: number,
             budget: BadMacBudget::new(BudgetLimits::default()),
             chance,
             clock: Arc::clone(&self.surroundings.now),

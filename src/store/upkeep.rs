@@ -3,9 +3,10 @@
 use crate::domain::Millis;
 use crate::domain::ids::PurchaseId;
 use crate::gateway::books::StoreError;
+use crate::gateway::intake::Reach;
 use crate::gateway::upkeep::Upkeep;
 use crate::store::Store;
-use crate::store::rows::Columns;
+use crate::store::rows::{Columns, corrupt};
 use crate::store::sqlite::unavailable;
 
 impl Upkeep for Store {
@@ -15,6 +16,18 @@ impl Upkeep for Store {
             .await
             .map_err(|e| unavailable(&e))?;
         Ok(row.0.filter(|at| *at > 0).map(Millis))
+    }
+
+    async fn reach(&self, smsc: &str) -> Result<Reach, StoreError> {
+        let row: Option<(Vec<u8>,)> = sqlx::query_as("select state from reach where smsc = ?1")
+            .bind(smsc.to_owned())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        let Some((state,)) = row else {
+            return Ok(Reach::unbound_since(Millis::default()));
+        };
+        Reach::from_octets(&state).ok_or_else(|| corrupt(format!("reach of {smsc}")))
     }
 
     async fn open_paid_before(

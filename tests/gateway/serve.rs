@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use svgate::domain::ids::OutboxId;
 use svgate::gateway::books::Books as _;
+use svgate::gateway::intake::Reach;
 use svgate::gateway::member::{ArrivalEnd, Member, Outcome};
 use svgate::smpp::pdu::CommandStatus;
 
@@ -142,6 +143,30 @@ async fn the_outbox_of_an_earlier_run_leaves_or_is_parked_with_its_cause() {
     let causes = shop.parked_causes().await;
     assert_eq!(causes, ["expired", "smsc gone is not configured"]);
     assert_eq!(shop.store.outbox_after(OutboxId(0), 9).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn an_outage_is_remembered_over_a_restart_whatever_was_committed_meanwhile() {
+    let mut rig = Rig::before_start(1, |_| {}).await;
+    let phone = Phone::new(0);
+    let words = phone.text("BUY 4711 12");
+    let shop = rig.books().await;
+    shop.alive(0).await;
+    shop.bought(&phone, "BUY 4711 12").await;
+    // Its answer is lost with the bind. Hours later a command works on the books, and the SMSC
+    // delivers what nobody acknowledged.
+    let reach = Reach::unbound_since(shop.now()).to_octets(shop.now());
+    let smsc = words.smsc.clone();
+    shop.submit(Member::Reached { smsc, reach }).await;
+    shop.pass_ms(rig::HOURS_LATER_MS);
+    shop.submit(Member::SweepParts).await;
+    shop.alive(0).await;
+    drop(shop);
+    rig.serve().await;
+    rig.machine_is_alive().await;
+    assert_eq!(rig.deliver(&words).await.status.unwrap().0, 0);
+    let shop = rig.stop().await;
+    assert_eq!(shop.paid().await, 1, "it was the same order");
 }
 
 #[tokio::test]

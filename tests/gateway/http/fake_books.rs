@@ -198,6 +198,7 @@ impl Books for FakeBooks {
             | Member::Token { .. }
             | Member::CloseBills { .. }
             | Member::PayBill(_)
+            | Member::Reached { .. }
             | Member::Provisional(_)
             | Member::CloseBatch { .. }
             | Member::BatchWritten { .. }
