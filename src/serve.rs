@@ -16,7 +16,9 @@ mod error;
 mod health;
 mod links;
 mod outbox;
+mod reach;
 mod running;
+mod steady;
 mod stop;
 mod timers;
 mod tray;
@@ -43,7 +45,9 @@ use crate::http::{HttpSettings, HttpState, Surroundings};
 use crate::serve::commits::{Commits, keep_journal};
 use crate::serve::links::{Bind, Binds};
 use crate::serve::outbox::{Outbox, Way};
+use crate::serve::reach::{SmscReach, keep_reach};
 use crate::serve::running::{Part, Running, Stage, ending};
+use crate::serve::steady::Steady;
 use crate::serve::timers::{Timers, keep_house};
 use crate::serve::watched::{Pulse, Watched};
 use crate::store::{Store, StoreOptions, Writer};
@@ -65,7 +69,8 @@ pub struct Gateway {
     metrics: Metrics,
     http_metrics: HttpMetrics,
     registry: Registry,
-    binds: Vec<Bind>,
+    binds: Vec<(Bind, SmscReach)>,
+    reaches: Vec<SmscReach>,
     doorway: Doorway,
     metrics_doorway: Doorway,
     addresses: Addresses,
@@ -106,6 +111,14 @@ impl Gateway {
         let on_commit = commits.on_commit();
         let (store, writer) = Store::open(&options, context, clock, on_commit).await?;
         let last_commit = store.last_commit().await?;
+        let mut reaches = BTreeMap::new();
+        for bind in &binds {
+            let smsc = bind.smsc();
+            let reach = SmscReach::new(Arc::clone(smsc), store.reach(smsc).await?);
+            reaches.entry(Arc::clone(smsc)).or_insert(reach);
+        }
+        let reached = |bind: Bind| reaches.get(bind.smsc()).cloned().map(|reach| (bind, reach));
+        let binds = binds.into_iter().filter_map(reached).collect();
         let (doorway, metrics_doorway) = doorways(&config, &http_metrics).await?;
         let addresses = Addresses {
             http: doorway.address().map_err(ServeError::System)?,
@@ -124,6 +137,7 @@ impl Gateway {
             http_metrics,
             registry,
             binds,
+            reaches: reaches.into_values().collect(),
             doorway,
             metrics_doorway,
             addresses,
@@ -160,7 +174,9 @@ impl Gateway {
     /// Starts every task. The receiver ends when every delivery was answered after closing.
     fn start(self) -> Result<(Running, mpsc::Receiver<()>), ServeError> {
         let clock = Arc::clone(&self.surroundings.now);
-        let pulse = Arc::new(Pulse::new(clock, self.readiness.clone()));
+        let elapsed_us = Arc::clone(&self.surroundings.elapsed_us);
+        let steady = Steady::new(Arc::clone(&clock), elapsed_us, self.last_commit);
+        let pulse = Arc::new(Pulse::new(clock, self.readiness.clone(), steady));
         let mut running = Running::new();
         running.start(Part::Writer, async { Ok(self.writer.run().await?) });
         let (quieting, quiet) = mpsc::channel(1);
@@ -169,7 +185,6 @@ impl Gateway {
             surroundings: self.surroundings.clone(),
             metrics: self.metrics.clone(),
             purchase: self.config.purchase,
-            last_commit: self.last_commit,
             quieting,
         };
         let ways = binds.start(self.binds, &mut running)?;
@@ -183,6 +198,7 @@ impl Gateway {
             surroundings: self.surroundings,
             commits: self.commits,
             metrics: self.metrics,
+            reaches: self.reaches,
         };
         flow.start(ways, &mut running);
         let listeners = Listeners {
@@ -237,6 +253,7 @@ struct Flow {
     surroundings: Surroundings,
     commits: Commits,
     metrics: Metrics,
+    reaches: Vec<SmscReach>,
 }
 
 impl Flow {
@@ -264,6 +281,8 @@ impl Flow {
         let after_s = self.config.purchase.provisional_after_s;
         let house = keep_house(self.books.clone(), after_s, clock());
         running.start_until(Part::House, Stage::Closing, house);
+        let reach = keep_reach(self.books.clone(), self.reaches.clone(), clock());
+        running.start_until(Part::House, Stage::Closing, reach);
         let news = Arc::clone(&self.commits.news);
         let journal = keep_journal(news, running.reached(Stage::Ended));
         running.start(Part::Journal, ending(journal));

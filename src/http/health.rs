@@ -23,7 +23,7 @@ impl Readiness {
     /// Nothing is ready yet.
     #[must_use]
     pub fn starting() -> Self {
-        let needs = [Need::Store, Need::Binds, Need::Disk];
+        let needs = [Need::Store, Need::Binds, Need::Disk, Need::Clock];
         let missing = needs.map(|need| (need, "not started yet".to_owned()));
         Self(Arc::new(Mutex::new(missing.into())))
     }
@@ -59,6 +59,8 @@ pub enum Need {
     Binds,
     /// There is room for the log of the database and for exports.
     Disk,
+    /// The time of day goes as fast as time does.
+    Clock,
 }
 
 impl Need {
@@ -67,6 +69,7 @@ impl Need {
             Self::Store => "store",
             Self::Binds => "binds",
             Self::Disk => "disk",
+            Self::Clock => "clock",
         }
     }
 }
@@ -149,8 +152,8 @@ mod tests {
     #[test]
     fn it_is_ready_when_nothing_is_lacking() {
         let readiness = Readiness::starting();
-        assert_eq!(readiness.reasons().len(), 3);
-        for need in [Need::Store, Need::Binds, Need::Disk] {
+        assert_eq!(readiness.reasons().len(), 4);
+        for need in [Need::Store, Need::Binds, Need::Disk, Need::Clock] {
             readiness.met(need);
         }
         assert!(readiness.reasons().is_empty());

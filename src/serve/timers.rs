@@ -60,7 +60,8 @@ impl<B: Books> Timers<B> {
             for purchase in self.deadlines.due(now) {
                 let books = self.books.clone();
                 under_way.spawn(async move {
-                    let result = books.submit(Member::Deadline { purchase }).await;
+                    let member = Member::Deadline { purchase };
+                    let result = books.submit_within(member, TAKEN_WITHIN).await;
                     Done::Fired(purchase, result)
                 });
             }
@@ -169,6 +170,9 @@ async fn bill_provisionally<B: Upkeep>(
 }
 
 const PAGE_ROWS: u32 = 5_000;
+/// As long as a terminal's word waits: a writer that is too busy for words takes no deadlines before
+/// them.
+const TAKEN_WITHIN: Duration = Duration::from_secs(2);
 const AGAIN_AFTER_MS: i64 = 1_000;
 /// How late a clock that was set forward is noticed.
 const REST_MAX_MS: i64 = 200;

@@ -11,6 +11,7 @@ use crate::gateway::member::{Denied, Member, Outcome};
 use crate::gateway::record::{BillingEntry, OutboxRow};
 use crate::http::health::{Need, Readiness};
 use crate::serve::Clock;
+use crate::serve::steady::Steady;
 
 /// Books of which it is known when they last failed.
 #[derive(Clone)]
@@ -25,22 +26,52 @@ pub(super) struct Pulse {
     readiness: Readiness,
     lacking: AtomicBool,
     failed_at: AtomicI64,
+    steady: Steady,
+    unsteady: AtomicBool,
 }
 
 impl Pulse {
     /// Books that have not been asked yet.
-    pub(super) fn new(clock: Clock, readiness: Readiness) -> Self {
+    pub(super) fn new(clock: Clock, readiness: Readiness, steady: Steady) -> Self {
         Self {
             clock,
             readiness,
             lacking: AtomicBool::new(true),
             failed_at: AtomicI64::new(i64::MIN),
+            steady,
+            unsteady: AtomicBool::new(true),
+        }
+    }
+
+    /// Nothing is decided by a clock that is not believed.
+    fn believe_clock(&self) -> Result<(), StoreError> {
+        match self.steady.check() {
+            Ok(()) => {
+                if self.unsteady.load(Ordering::Relaxed)
+                    && self.unsteady.swap(false, Ordering::Relaxed)
+                {
+                    self.readiness.met(Need::Clock);
+                }
+                Ok(())
+            }
+            Err(problem) => {
+                self.no_answer_taken();
+                self.readiness.lacking(Need::Clock, problem.to_string());
+                if !self.unsteady.swap(true, Ordering::Relaxed) {
+                    tracing::error!(%problem, "no decision is made by this clock");
+                }
+                Err(StoreError::Unavailable(problem.to_string()))
+            }
         }
     }
 
     fn failed_at(&self) -> Option<Millis> {
         let at = self.failed_at.load(Ordering::Relaxed);
         (at > i64::MIN).then_some(Millis(at))
+    }
+
+    fn no_answer_taken(&self) {
+        self.failed_at.store((self.clock)().0, Ordering::Relaxed);
     }
 
     fn tell<T>(&self, result: &Result<T, StoreError>) {
@@ -56,7 +87,7 @@ impl Pulse {
             // They have too much to do: that is no failure of theirs.
             Err(StoreError::Busy) => {}
             Err(error @ (StoreError::Unavailable(_) | StoreError::Unknown)) => {
-                self.failed_at.store((self.clock)().0, Ordering::Relaxed);
+                self.no_answer_taken();
                 if !self.lacking.swap(true, Ordering::Relaxed) {
                     self.readiness.lacking(Need::Store, "it takes no commits");
                     tracing::warn!(%error, "the books take no orders");
@@ -90,8 +121,14 @@ impl<B: Books> Books for Watched<B> {
         member: Member,
         take_within: Duration,
     ) -> Result<Outcome, StoreError> {
+        self.pulse.believe_clock()?;
+        let from_terminal = matches!(member, Member::TerminalAct(_));
         let result = self.books.submit_within(member, take_within).await;
         self.pulse.tell(&result);
+        if from_terminal && matches!(result, Err(StoreError::Busy)) {
+            // Its word was not taken, so the time until now does not count against it.
+            self.pulse.no_answer_taken();
+        }
         result
     }
 

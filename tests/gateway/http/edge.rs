@@ -189,10 +189,11 @@ async fn it_is_ready_once_every_need_is_met() {
         let problem = assert_problem(get("/readyz").await, 503, "UNAVAILABLE").await;
         assert_eq!(
             problem.message,
-            "binds: no SMSC is bound; disk: not started yet"
+            "binds: no SMSC is bound; disk: not started yet; clock: not started yet"
         );
-        gateway.readiness.met(Need::Binds);
-        gateway.readiness.met(Need::Disk);
+        for need in [Need::Binds, Need::Disk, Need::Clock] {
+            gateway.readiness.met(need);
+        }
         assert_eq!(get("/readyz").await.status(), StatusCode::OK);
         let described: Value = get("/openapi.json").await.json().await.unwrap();
         assert!(described["paths"]["/v1/kiosks/{id}/orders"]["post"].is_object());
