@@ -157,6 +157,7 @@ impl Config {
             accept_within_s: rules.accept_within_s,
             report_within_s: rules.report_within_s,
             alive_s: rules.alive_s,
+            kiosk_open_max: rules.kiosk_open_max,
             pon_within_s: rules.pon_within_s,
             cooling_off_s: rules.cooling_off_s,
             counter_jump_max: rules.counter_jump_max,

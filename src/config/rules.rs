@@ -13,6 +13,7 @@ use crate::config::reading::Section;
 use crate::domain::bill::Calendar;
 use crate::domain::money::{Currency, MinorUnits};
 use crate::gateway::policy::Class;
+use crate::vend::WAIT_MAX_S;
 
 /// How long each step of a purchase may take. Durations are in the unit that ends their name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -22,6 +23,8 @@ pub struct PurchaseConfig {
     pub accept_within_s: u32,
     /// From accepting an ack to its report.
     pub report_within_s: u32,
+    /// Orders of one kiosk that may wait to be paid at once.
+    pub kiosk_open_max: u32,
     /// Silence after which a terminal counts as dead.
     pub alive_s: u32,
     /// For a kiosk's order to be paid.
@@ -47,6 +50,7 @@ impl Default for PurchaseConfig {
         Self {
             accept_within_s: 15,
             report_within_s: 90,
+            kiosk_open_max: 100,
             alive_s: 60,
             pon_within_s: 120,
             plain_repeat_s: 600,
@@ -67,7 +71,7 @@ impl Section for PurchaseConfig {
         let mut faults: Vec<_> = [
             above_0("accept_within_s", self.accept_within_s),
             above_0("report_within_s", self.report_within_s),
-            above_0("alive_s", self.alive_s),
+            above_0("kiosk_open_max", self.kiosk_open_max),
             above_0("pon_within_s", self.pon_within_s),
             above_0("reply_within_s", self.reply_within_s),
             above_0("parts_within_s", self.parts_within_s),
@@ -76,6 +80,14 @@ impl Section for PurchaseConfig {
         .into_iter()
         .flatten()
         .collect();
+        let least = u32::from(WAIT_MAX_S).saturating_mul(2);
+        if self.alive_s < least {
+            let problem = format!(
+                "must be at least {least}: a machine is seen when it asks, and a poll may last \
+                 {WAIT_MAX_S} s"
+            );
+            faults.push(fault("alive_s", problem));
+        }
         if self.counter_jump_max == 0 {
             let problem = "must be above 0: each order raises the SIM's counter by 1";
             faults.push(fault("counter_jump_max", problem.to_owned()));

@@ -57,6 +57,8 @@ pub struct Terminal {
     pub last_ack: i64,
     /// How many acks are open.
     pub open_acks: u32,
+    /// How many kiosk's orders wait to be paid.
+    pub open_orders: u32,
     /// The ack that was closed last, with its purchase: a repeated report finds it.
     pub last_closed: Option<(i64, PurchaseId)>,
     /// Whether its merchant's file still has it.

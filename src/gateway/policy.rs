@@ -28,6 +28,8 @@ pub struct Policy {
     pub reply_within_s: u32,
     /// How long the parts of a message wait for each other.
     pub parts_within_s: u32,
+    /// Orders of one kiosk that may wait to be paid at once.
+    pub kiosk_open_max: u32,
     /// After how long an open charge goes to billing as provisional.
     pub provisional_after_s: u32,
     /// Cut-off day and zone.

@@ -207,3 +207,48 @@ async fn what_the_kiosk_does_not_sell_gets_no_number() {
         words.1
     );
 }
+
+#[tokio::test]
+async fn a_kiosk_has_so_many_open_orders_and_a_free_number_is_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let shop = Shop::open(Some(folder.path().join("books.db"))).await;
+    shop.stocked(2, 3).await;
+    let mut pons = Vec::new();
+    for n in 0..5 {
+        pons.push(shop.number(0, &format!("order-{n}"), 1).await);
+    }
+    let sixth = shop.kiosk(0, "order-5", espressos(1)).await;
+    assert_eq!(
+        sixth,
+        Outcome::Refused(Denied::Order(Refusal::TooMany)),
+        "five may wait"
+    );
+    assert!(matches!(
+        shop.kiosk(1, "order-5", espressos(1)).await,
+        Outcome::Ordered { .. }
+    ));
+    // One is paid, another expires: both make room.
+    shop.bought(&Phone::new(0), &format!("PAY {}", pons[0].0))
+        .await;
+    shop.number(0, "order-6", 1).await;
+    shop.pass_ms(121_000);
+    let expired = Member::Deadline {
+        purchase: pons[1].1,
+    };
+    shop.submit(expired).await;
+    shop.number(0, "order-7", 1).await;
+    assert!(matches!(
+        shop.kiosk(0, "order-8", espressos(1)).await,
+        Outcome::Refused(Denied::Order(Refusal::TooMany))
+    ));
+    assert_eq!(shop.count("select count(*) from pon").await, 8);
+    shop.pass_ms(2 * 86_400_000);
+    shop.submit(Member::SweepParts).await;
+    let left = "select count(*) from pon where open = 0";
+    assert_eq!(shop.count(left).await, 0);
+    assert_eq!(
+        shop.count("select count(*) from pon").await,
+        6,
+        "what still waits keeps its number"
+    );
+}

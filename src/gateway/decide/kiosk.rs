@@ -61,6 +61,9 @@ pub(super) fn ordered(world: &mut World, order: KioskOrder, context: &Context) -
     let Some(charge) = charge else {
         return Outcome::Refused(Denied::Order(Refusal::OverCap));
     };
+    if terminal.open_orders >= context.policy.kiosk_open_max {
+        return Outcome::Refused(Denied::Order(Refusal::TooMany));
+    }
     let Some(pon) = free(world, &order.candidates) else {
         return Outcome::Refused(Denied::Order(Refusal::Busy));
     };
@@ -115,6 +118,7 @@ pub(super) fn ordered(world: &mut World, order: KioskOrder, context: &Context) -
         PonRow {
             purchase: id,
             reserved_until,
+            open: true,
         },
     );
     world.client_references.insert(key, id);
@@ -122,6 +126,30 @@ pub(super) fn ordered(world: &mut World, order: KioskOrder, context: &Context) -
     let outcome = view(world, &record);
     life::store(world, record);
     outcome
+}
+
+/// Keeps count of a kiosk's orders that wait to be paid, when one begins or ends to.
+pub(super) fn keep_count(world: &mut World, after: &PurchaseRecord, before: Option<State>) {
+    let (was, is) = (
+        before == Some(State::Ordered),
+        after.life.state == State::Ordered,
+    );
+    let (Some(pon), Some(terminal)) = (after.pon, after.terminal.as_ref()) else {
+        return;
+    };
+    if was == is {
+        return;
+    }
+    if let Some(row) = world.pons.change(&pon) {
+        row.open = is;
+    }
+    if let Some(terminal) = world.terminals.change(terminal) {
+        terminal.open_orders = if is {
+            terminal.open_orders.saturating_add(1)
+        } else {
+            terminal.open_orders.saturating_sub(1)
+        };
+    }
 }
 
 /// The same reference again: the same order, or a conflict.
