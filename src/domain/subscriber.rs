@@ -82,6 +82,8 @@ pub struct OpenBill {
     pub since: Millis,
     /// Charges less refunds so far, in minor units; below 0 when refunds prevail.
     pub total_minor: i64,
+    /// Charges and refunds on it: a bill that sums to nothing is still a bill.
+    pub entries: u32,
 }
 
 /// Whether a subscriber may buy.

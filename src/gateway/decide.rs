@@ -82,5 +82,9 @@ fn other(world: &mut World, member: Member, context: &Context) -> Outcome {
             Outcome::Done
         }
         Member::SweepParts => messages::sweep(world),
+        Member::Reached { smsc, reach } => {
+            world.reached.push((smsc, reach));
+            Outcome::Done
+        }
     }
 }

@@ -12,6 +12,7 @@ use crate::dialogue::secured_order::tlv::TlvError;
 use crate::dialogue::secured_order::{SecuredOrder, Wanted};
 use crate::dialogue::sms_command::{self, Command, CommandError};
 use crate::domain::ids::{PurchaseId, SubscriberId};
+use crate::domain::purchase::State;
 use crate::domain::recent::ByReference;
 use crate::gateway::context::Context;
 use crate::gateway::identity;
@@ -134,7 +135,7 @@ pub fn first_wants(member: &Member, wants: &mut Wants) {
             wants.references.insert(Arc::clone(&payment.reference));
         }
         Member::Provisional(purchases) => wants.purchases.extend(purchases),
-        Member::CloseBatch { .. } | Member::BatchWritten { .. } => {}
+        Member::CloseBatch { .. } | Member::BatchWritten { .. } | Member::Reached { .. } => {}
         Member::SweepParts => wants.all_parts = true,
     }
 }
@@ -286,6 +287,9 @@ fn purchase_wants(world: &World, id: PurchaseId, wants: &mut Wants) {
         wants.subscribers.extend(record.subscriber);
         wants.terminals.extend(record.terminal.clone());
         wants.merchants.extend(record.merchant.clone());
+        if record.life.state == State::Ordered {
+            wants.pons.extend(record.pon);
+        }
         // Whatever ends the purchase takes its ack off the terminal.
         wants.acks.extend(record.terminal.clone().zip(record.ack));
         if let (Some(terminal), Some(item)) = (&record.terminal, record.item) {

@@ -4,6 +4,8 @@
 //! members are decided on it one after the other, and what changed is written whole. If the commit
 //! fails it is dropped: nothing here outlives its batch.
 
+mod wants;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -26,76 +28,7 @@ use crate::sms::reassembly::{PartKey, PartSet};
 use crate::sv::log::LogRecord;
 use crate::sv::purse::Purse;
 
-/// Declares the sets of keys that a batch can ask for.
-macro_rules! wants {
-    ($($(#[$doc:meta])* $field:ident: $key:ty),+ $(,)?) => {
-        /// What a batch needs to be read: keys by table.
-        #[derive(Clone, Debug, Default)]
-        pub struct Wants {
-            $($(#[$doc])* pub $field: HashSet<$key>,)+
-            /// Every set of parts, up to a bound.
-            pub all_parts: bool,
-        }
-
-        impl Wants {
-            /// Whether nothing is wanted.
-            #[must_use]
-            pub fn is_empty(&self) -> bool {
-                !self.all_parts $(&& self.$field.is_empty())+
-            }
-
-            /// Only what was not `asked` before, which from now on it is.
-            #[must_use]
-            pub fn not_asked(mut self, asked: &mut Self) -> Self {
-                $(self.$field.retain(|key| asked.$field.insert(key.clone()));)+
-                self.all_parts = self.all_parts && !asked.all_parts;
-                asked.all_parts = asked.all_parts || self.all_parts;
-                self
-            }
-        }
-    };
-}
-
-wants! {
-    /// Lines by number.
-    msisdns: Msisdn,
-    /// Lines by subscriber.
-    subscribers: SubscriberId,
-    /// Lines by the operator's name for the account.
-    accounts: Arc<str>,
-    /// Lines by card.
-    iccids: Arc<str>,
-    /// Terminals, with their merchants and the merchants' accounts.
-    short_codes: ShortCode,
-    /// The same, by id.
-    terminals: TerminalId,
-    /// Merchants with their accounts.
-    merchants: MerchantId,
-    /// All items and terminals of a merchant.
-    catalogues: MerchantId,
-    /// One item of the merchant of a terminal.
-    items: (ShortCode, ItemCode),
-    /// One item of the merchant of a terminal, by the terminal's id.
-    terminal_items: (TerminalId, ItemCode),
-    /// The whole list of a terminal's merchant.
-    lists: ShortCode,
-    /// Purchases.
-    purchases: PurchaseId,
-    /// Open acks with their purchases.
-    acks: (TerminalId, i64),
-    /// Payment order numbers with their purchases.
-    pons: Pon,
-    /// Kiosks' orders by their own name, with their purchases.
-    client_references: (TerminalId, Arc<str>),
-    /// Parts of messages.
-    parts: PartKey,
-    /// Loads and payments by reference.
-    references: Arc<str>,
-    /// Messages that were sent, by SMSC and id.
-    sent: (Arc<str>, Arc<str>),
-    /// Outbox rows, parked ones too.
-    outbox: OutboxId,
-}
+pub use self::wants::Wants;
 
 /// The node's own row: what only its one writer raises.
 #[derive(Clone, Copy, Debug)]
@@ -138,6 +71,8 @@ pub struct PonRow {
     pub purchase: PurchaseId,
     /// Until when the number is not given to another order.
     pub reserved_until: Millis,
+    /// Whether the order still waits to be paid.
+    pub open: bool,
 }
 
 /// A load or a bill payment that was taken before.
@@ -275,6 +210,10 @@ pub struct World {
     pub closed_batches: Vec<ClosedBatch>,
     /// Files written now: batch number and hash.
     pub written_batches: Vec<(i64, [u8; 32])>,
+    /// Whether payment order numbers that are free again are to be forgotten.
+    pub sweeps_numbers: bool,
+    /// When SMSCs could reach this node, by the SMSC's name.
+    pub reached: Vec<(Arc<str>, Vec<u8>)>,
     /// Transfers made now.
     pub transfers: Vec<Transfer>,
     /// Entries of the billing stream made now.
@@ -353,6 +292,8 @@ impl World {
             last_batch: LastBatch::default(),
             closed_batches: Vec::new(),
             written_batches: Vec::new(),
+            sweeps_numbers: false,
+            reached: Vec::new(),
             transfers: Vec::new(),
             entries: Vec::new(),
             purse_log: Vec::new(),
@@ -383,7 +324,8 @@ impl World {
     ///
     /// # Errors
     ///
-    /// [`AmountOutOfRange`] when a balance would leave i64; nothing has changed then.
+    /// [`AmountOutOfRange`] when a balance would leave i64, or is that of a subscriber who was not
+    /// read into this world; nothing has changed then.
     pub fn post(
         &mut self,
         movements: &[Movement],
@@ -392,6 +334,9 @@ impl World {
     ) -> Result<(), AmountOutOfRange> {
         let mut after: Vec<(Account, Balance)> = Vec::with_capacity(movements.len());
         for movement in movements {
+            if !(self.holds(&movement.from) && self.holds(&movement.to)) {
+                return Err(AmountOutOfRange);
+            }
             let from = self.planned(&after, &movement.from, currency);
             plan(&mut after, &movement.from, from.debited(movement.amount)?);
             let to = self.planned(&after, &movement.to, currency);
@@ -452,8 +397,18 @@ impl World {
             && self.parked.is_untouched()
             && self.closed_batches.is_empty()
             && self.written_batches.is_empty()
+            && !self.sweeps_numbers
+            && self.reached.is_empty()
             && self.new_periods.is_empty()
             && self.notices.is_empty()
+    }
+
+    /// Whether the account's balance can be changed here: a subscriber's is in the line's row.
+    fn holds(&self, account: &Account) -> bool {
+        let Account::Receivable(subscriber) = account else {
+            return true;
+        };
+        self.lines.get(subscriber).is_some()
     }
 
     fn planned(

@@ -98,7 +98,8 @@ fn put_line_hot_columns(rows: &mut Rows, line: &Line) {
         .int(line.held)
         .int(line.bill.number)
         .int(line.bill.since.0)
-        .int(line.bill.total_minor);
+        .int(line.bill.total_minor)
+        .int(line.bill.entries);
 }
 
 pub(super) fn take_line(c: &mut Columns<'_>) -> Result<Line, StoreError> {
@@ -132,6 +133,7 @@ pub(super) fn take_line(c: &mut Columns<'_>) -> Result<Line, StoreError> {
             number: c.small()?,
             since: Millis(c.int()?),
             total_minor: c.int()?,
+            entries: c.small()?,
         },
     })
 }
@@ -205,6 +207,7 @@ fn put_terminal_hot_columns(rows: &mut Rows, terminal: &Terminal) {
     rows.int(terminal.seen.0)
         .int(terminal.last_ack)
         .int(terminal.open_acks)
+        .int(terminal.open_orders)
         .opt_int(terminal.last_closed.map(|(ack, _)| ack))
         .opt_int(terminal.last_closed.map(|(_, purchase)| purchase.0));
 }
@@ -234,6 +237,7 @@ pub(super) fn take_terminal(c: &mut Columns<'_>) -> Result<Terminal, StoreError>
         seen: Millis(c.int()?),
         last_ack: c.int()?,
         open_acks: c.small()?,
+        open_orders: c.small()?,
         last_closed: match (c.opt_int()?, c.opt_int()?) {
             (Some(ack), Some(purchase)) => Some((ack, PurchaseId(purchase))),
             _ => None,

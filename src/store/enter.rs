@@ -99,12 +99,14 @@ pub(super) fn enter(world: &mut World, row: &SqliteRow) -> Result<(), StoreError
         TAG_PON => {
             let pon = pon(c.small()?)?;
             let reserved_until = Millis(c.int()?);
+            let open = c.int()? != 0;
             let record = take_purchase(&mut c)?;
             world.pons.load(
                 pon,
                 PonRow {
                     purchase: record.life.id,
                     reserved_until,
+                    open,
                 },
             );
             world.purchases.load(record.life.id, record);

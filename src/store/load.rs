@@ -219,7 +219,7 @@ fn purchases(query: &mut Query, wants: &Wants) {
         });
         query.argument(pons.into_json(1));
         query.add(format_args!(
-            "select {TAG_PON}, o.pon, o.reserved_until_ms, {columns} from json_each(?) j
+            "select {TAG_PON}, o.pon, o.reserved_until_ms, o.open, {columns} from json_each(?) j
              cross join pon o on o.pon = j.value
              cross join purchase p on p.purchase_id = o.purchase_id;"
         ));

@@ -77,7 +77,7 @@ impl Books for Store {
     ) -> Result<Vec<(PurchaseId, Millis)>, StoreError> {
         // Paid ones are found by their open acks, tentative ones by their numbers: both are few.
         let sql = "select purchase_id, deadline_ms from purchase where purchase_id in
-             (select purchase_id from open_ack union select purchase_id from pon)
+             (select purchase_id from open_ack union select purchase_id from pon where open = 1)
              and purchase_id > ?1 and deadline_ms is not null order by purchase_id limit ?2";
         let rows = self.rows(sql.to_owned(), after.0, most).await?;
         rows.iter()

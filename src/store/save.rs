@@ -17,7 +17,8 @@ use crate::store::statements::Statement;
 use crate::store::tables::{
     ACCOUNT, ACCOUNT_HOT, BATCH, BATCH_WRITTEN, BILL, BILLING_ENTRY, CLIENT_REFERENCE, ITEM, LINE,
     LINE_HOT, MERCHANT, NODE, NOTICE, OPEN_ACK, OUTBOX, PART, PERIOD, PON, POS_LOG, PURCHASE,
-    PURCHASE_LATER, PURSE, PURSE_LOG, SENT, TAKEN_REFERENCE, TERMINAL, TERMINAL_HOT, TRANSFER,
+    PURCHASE_LATER, PURSE, PURSE_LOG, REACH, SENT, TAKEN_REFERENCE, TERMINAL, TERMINAL_HOT,
+    TRANSFER,
 };
 
 /// The statements for everything that changed, with `commit` last. The caller has raised the
@@ -149,12 +150,17 @@ fn orders(query: &mut Query, world: &World) {
     }
     put(query, acks, || OPEN_ACK.insert());
     put(query, closed, || OPEN_ACK.delete());
+    if world.sweeps_numbers {
+        query.sql.push_str(FREE_NUMBERS);
+        query.arguments.push(Value::Int(world.now.0));
+    }
     let mut pons = Rows::default();
     for (pon, row) in world.pons.new_rows().chain(world.pons.changed()) {
         pons.row()
             .int(pon.number())
             .int(row.purchase.0)
             .int(row.reserved_until.0)
+            .int(row.open)
             .end();
     }
     put(query, pons, || PON.upsert());
@@ -309,6 +315,11 @@ fn messages(query: &mut Query, world: &World) {
     }
     put(query, sent, || SENT.upsert());
     parts(query, world);
+    let mut reached = Rows::default();
+    for (smsc, reach) in &world.reached {
+        reached.row().text(smsc).octets(reach).end();
+    }
+    put(query, reached, || REACH.upsert());
     let mut notices = Rows::default();
     for notice in &world.notices {
         notices
@@ -345,3 +356,8 @@ fn put_key<'a>(rows: &'a mut Rows, key: &crate::sms::reassembly::PartKey) -> &'a
         .int(key.total)
         .int(key.wide)
 }
+
+/// Forgets payment order numbers that are free again, a batch's worth at a time.
+const FREE_NUMBERS: &str = "delete from pon where pon in
+ (select pon from pon where open = 0 and reserved_until_ms <= ? limit 5000);
+";

@@ -62,6 +62,7 @@ table!(
         "bill_number",
         "bill_since_ms",
         "bill_total_minor",
+        "bill_entries",
     ]
 );
 /// What an order changes of a line: none of it is in an index.
@@ -79,6 +80,7 @@ pub(super) const LINE_HOT: &[&str] = &[
     "bill_number",
     "bill_since_ms",
     "bill_total_minor",
+    "bill_entries",
 ];
 
 table!(
@@ -130,6 +132,7 @@ table!(
         "seen_ms",
         "last_ack",
         "open_acks",
+        "open_orders",
         "closed_ack",
         "closed_purchase_id",
     ]
@@ -139,6 +142,7 @@ pub(super) const TERMINAL_HOT: &[&str] = &[
     "seen_ms",
     "last_ack",
     "open_acks",
+    "open_orders",
     "closed_ack",
     "closed_purchase_id",
 ];
@@ -214,7 +218,7 @@ table!(
     PON,
     "pon",
     ["pon"],
-    ["pon", "purchase_id", "reserved_until_ms"]
+    ["pon", "purchase_id", "reserved_until_ms", "open"]
 );
 
 table!(
@@ -390,6 +394,8 @@ table!(
         "subscriber_id",
     ]
 );
+
+table!(REACH, "reach", ["smsc"], ["smsc", "state"]);
 
 table!(
     NOTICE,

@@ -107,7 +107,7 @@ impl Views for Store {
         most: u32,
     ) -> Result<Vec<SubscriberId>, StoreError> {
         let sql = "select subscriber_id from line
-             where subscriber_id > ?1 and bill_since_ms < ?2 and bill_total_minor <> 0
+             where subscriber_id > ?1 and bill_since_ms < ?2 and bill_entries > 0
              order by subscriber_id limit ?3";
         let query = sqlx::query(sql).bind(after.0).bind(cut_off.0).bind(most);
         let rows = query.fetch_all(&self.readers).await;

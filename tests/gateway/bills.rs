@@ -67,6 +67,24 @@ async fn a_bill_is_closed_at_the_cut_off_exactly_once() {
 }
 
 #[tokio::test]
+async fn a_bill_that_sums_to_nothing_is_a_bill_of_its_own() {
+    let (shop, phone) = shop().await;
+    shop.bought(&phone, "BUY 4711 12").await;
+    shop.told(0, 1, Word::Withdraw).await;
+    shop.pass_ms(40 * DAY_MS);
+    shop.alive(0).await;
+    shop.bought(&phone, "BUY 4711 12").await;
+    shop.pass_ms(40 * DAY_MS);
+    assert_eq!(close(&shop).await, Outcome::Bills(1));
+    let closed: Vec<_> = bills(&shop)
+        .await
+        .iter()
+        .map(|bill| (bill.number, bill.total_minor))
+        .collect();
+    assert_eq!(closed, [(1, 0), (2, 260)]);
+}
+
+#[tokio::test]
 async fn the_first_order_after_a_cut_off_belongs_to_the_next_bill_whenever_bills_are_closed() {
     let (shop, phone) = shop().await;
     shop.bought(&phone, "BUY 4711 12").await;

@@ -34,7 +34,7 @@ pub(super) fn close(world: &mut World, subscriber: SubscriberId, to: Millis, cau
         return;
     };
     let open = line.bill;
-    let (currency, empty) = (line.currency, open.total_minor == 0);
+    let (currency, empty) = (line.currency, open.entries == 0);
     let number = if empty {
         open.number
     } else {
@@ -44,6 +44,7 @@ pub(super) fn close(world: &mut World, subscriber: SubscriberId, to: Millis, cau
         number,
         since: to.max(open.since),
         total_minor: 0,
+        entries: 0,
     };
     if empty {
         return;
@@ -151,11 +152,23 @@ pub(super) fn enter_final(world: &mut World, record: &mut PurchaseRecord, contex
     }
     if record.billed == Billed::No {
         record.entry = enter(world, record, EntryKind::Charge, false, context);
+        if record.entry.is_none() {
+            return not_billed(world, record);
+        }
     }
-    if went_back(&record.refunded) {
-        enter(world, record, EntryKind::Refund, false, context);
+    if went_back(&record.refunded)
+        && enter(world, record, EntryKind::Refund, false, context).is_none()
+    {
+        return not_billed(world, record);
     }
     record.billed = Billed::Final;
+}
+
+/// The row lacks what an entry is made of: the purchase stays open for billing, where the check of
+/// the books names it, and a person hears of it.
+fn not_billed(world: &mut World, record: &PurchaseRecord) {
+    let text = "the row lacks what a billing entry is made of".to_owned();
+    world.notice("not_billed", Some(record.life.id), record.subscriber, text);
 }
 
 /// Charges that stayed open for too long go to billing all the same, marked as such.
@@ -176,7 +189,9 @@ pub(super) fn provisional(
         }
         let record = record.clone();
         let entry = enter(world, &record, EntryKind::Charge, true, context);
-        if let Some(record) = world.purchases.change(id) {
+        if entry.is_none() {
+            not_billed(world, &record);
+        } else if let Some(record) = world.purchases.change(id) {
             record.entry = entry;
             record.billed = Billed::Provisional;
         }
@@ -205,6 +220,7 @@ pub(super) fn close_batch(world: &mut World, allow_empty: bool) -> Outcome {
     Outcome::Batch(Some(sequence))
 }
 
+/// Appends an entry to the billing stream; none, and no number used, when the row lacks something.
 fn enter(
     world: &mut World,
     record: &PurchaseRecord,
@@ -216,6 +232,7 @@ fn enter(
     let merchant = record.merchant.clone()?;
     let account = Arc::clone(&world.lines.get(&subscriber)?.reference);
     let tax_code = Arc::clone(&world.merchants.get(&merchant)?.tax_code);
+    let currency = record.currency?;
     let (charge, units, at): (Charge, u8, Millis) = match kind {
         EntryKind::Charge => (record.charge, record.life.units, record.paid?),
         EntryKind::Refund => (record.refunded, units_back(record), world.now),
@@ -242,7 +259,7 @@ fn enter(
         merchant,
         item: record.item,
         units,
-        currency: record.currency?,
+        currency,
         charge,
         tax_code,
         bill_number,

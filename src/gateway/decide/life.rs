@@ -11,7 +11,7 @@ use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::pon::Pon;
 use crate::domain::purchase::{Effect, Event, State};
 use crate::gateway::context::Context;
-use crate::gateway::decide::{billing, speech, terminal};
+use crate::gateway::decide::{billing, kiosk, speech, terminal};
 use crate::gateway::member::{Denied, Outcome, Resolve};
 use crate::gateway::policy::after_s;
 use crate::gateway::record::PurchaseRecord;
@@ -54,22 +54,16 @@ pub(super) fn step(
         ..record
     };
     let mut value_is_back = false;
-    terminal::keep_slot(world, &after, before);
+    // The one effect that can fail comes before anything has changed.
     for effect in step.effects() {
-        match effect {
-            Effect::Refund { units } => {
-                value_is_back = refund(world, &mut after, units, context)?;
-            }
-            Effect::Finish => finish(world, &mut after, context),
-            // These belong to a payment's beginning: `pay` carries them out.
-            Effect::SendValue
-            | Effect::HoldCharge
-            | Effect::ReleaseHold
-            | Effect::ReturnValue
-            | Effect::Charge
-            | Effect::AckTerminal
-            | Effect::Confirm => {}
+        if let Effect::Refund { units } = effect {
+            value_is_back = refund(world, &mut after, units, context)?;
         }
+    }
+    terminal::keep_slot(world, &after, before);
+    // The others belong to a payment's beginning: `pay` carries them out.
+    if step.effects().any(|e| e == Effect::Finish) {
+        finish(world, &mut after, context);
     }
     after.changed = world.now;
     after.reason = reason.or(after.reason);
@@ -83,6 +77,8 @@ pub(super) fn step(
 
 /// Puts a purchase's row back and tells those who wait for its state.
 pub(super) fn store(world: &mut World, record: PurchaseRecord) {
+    let before = world.purchases.get(&record.life.id).map(|r| r.life.state);
+    kiosk::keep_count(world, &record, before);
     world.moved.push(Moved {
         purchase: record.life.id,
         state: record.life.state,
@@ -202,6 +198,7 @@ fn refund(
     billing::roll_over(world, subscriber, context);
     if let Some(line) = world.lines.change(&subscriber) {
         line.bill.total_minor = line.bill.total_minor.saturating_sub(gross.minor());
+        line.bill.entries = line.bill.entries.saturating_add(1);
     }
     let is_back = value.is_some();
     if let Some(value) = value {

@@ -62,8 +62,9 @@ pub(super) fn received(world: &mut World, receipt: &Receipt) -> Outcome {
     Outcome::AlreadyDone
 }
 
-/// Drops parts and tombstones whose time is over.
+/// Drops parts and tombstones whose time is over, and payment order numbers that are free again.
 pub(super) fn sweep(world: &mut World) -> Outcome {
+    world.sweeps_numbers = true;
     let now = world.now;
     let over: Vec<_> = world
         .parts

@@ -408,6 +408,7 @@ fn charge_and_ack(
     let mut bill_number = 0;
     if let Some(line) = world.lines.change(&subscriber) {
         line.bill.total_minor = line.bill.total_minor.saturating_add(deal.gross.minor());
+        line.bill.entries = line.bill.entries.saturating_add(1);
         bill_number = line.bill.number;
     }
     let maximum = world.lines.get(&subscriber).and_then(|line| {

@@ -121,6 +121,7 @@ fn add(world: &mut World, import: LineImport, context: &Context) {
             number: 1,
             since: context.policy.calendar.last_cut_off(world.now),
             total_minor: 0,
+            entries: 0,
         },
     };
     world.lines.insert(subscriber, line);
@@ -334,6 +335,7 @@ fn after_import(
         seen: crate::domain::Millis(0),
         last_ack: 0,
         open_acks: 0,
+        open_orders: 0,
         last_closed: None,
         in_service: true,
     });

@@ -43,7 +43,8 @@ create table line (
     held_minor integer not null,
     bill_number integer not null,           -- the open bill
     bill_since_ms integer not null,
-    bill_total_minor integer not null
+    bill_total_minor integer not null,
+    bill_entries integer not null           -- charges and refunds on it
 ) strict;
 create unique index line_account on line (account);
 create index line_msisdn on line (msisdn);
@@ -88,6 +89,7 @@ create table terminal (
     seen_ms integer not null,
     last_ack integer not null,
     open_acks integer not null,
+    open_orders integer not null,           -- kiosk's orders that wait to be paid
     closed_ack integer,                     -- the ack closed last, and its purchase
     closed_purchase_id integer,
     in_service integer not null             -- 0 or 1
@@ -146,8 +148,11 @@ create table open_ack (
 create table pon (
     pon integer primary key,                -- 8 digits
     purchase_id integer not null,
-    reserved_until_ms integer not null
+    reserved_until_ms integer not null,
+    open integer not null                   -- 1 while the order waits to be paid
 ) strict;
+create index pon_open on pon (purchase_id) where open = 1;
+create index pon_free on pon (reserved_until_ms) where open = 0;
 
 create table client_reference (
     terminal_id text not null,
@@ -265,6 +270,12 @@ create table sent (
     at_ms integer not null,
     receipt text,
     primary key (smsc, message_id)
+) strict, without rowid;
+
+-- When each SMSC could reach this node: until when a repeated text is the same order.
+create table reach (
+    smsc text primary key,
+    state blob not null                     -- gateway::intake::Reach
 ) strict, without rowid;
 
 -- Messages in parts, and tombstones of whole ones.

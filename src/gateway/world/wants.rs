@@ -1,0 +1,81 @@
+//! Which rows a batch reads.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::domain::catalogue::{ItemCode, ShortCode};
+use crate::domain::ids::{MerchantId, OutboxId, PurchaseId, SubscriberId, TerminalId};
+use crate::domain::msisdn::Msisdn;
+use crate::domain::pon::Pon;
+use crate::sms::reassembly::PartKey;
+
+/// Declares the sets of keys that a batch can ask for.
+macro_rules! wants {
+    ($($(#[$doc:meta])* $field:ident: $key:ty),+ $(,)?) => {
+        /// What a batch needs to be read: keys by table.
+        #[derive(Clone, Debug, Default)]
+        pub struct Wants {
+            $($(#[$doc])* pub $field: HashSet<$key>,)+
+            /// Every set of parts, up to a bound.
+            pub all_parts: bool,
+        }
+
+        impl Wants {
+            /// Whether nothing is wanted.
+            #[must_use]
+            pub fn is_empty(&self) -> bool {
+                !self.all_parts $(&& self.$field.is_empty())+
+            }
+
+            /// Only what was not `asked` before, which from now on it is.
+            #[must_use]
+            pub fn not_asked(mut self, asked: &mut Self) -> Self {
+                $(self.$field.retain(|key| asked.$field.insert(key.clone()));)+
+                self.all_parts = self.all_parts && !asked.all_parts;
+                asked.all_parts = asked.all_parts || self.all_parts;
+                self
+            }
+        }
+    };
+}
+
+wants! {
+    /// Lines by number.
+    msisdns: Msisdn,
+    /// Lines by subscriber.
+    subscribers: SubscriberId,
+    /// Lines by the operator's name for the account.
+    accounts: Arc<str>,
+    /// Lines by card.
+    iccids: Arc<str>,
+    /// Terminals, with their merchants and the merchants' accounts.
+    short_codes: ShortCode,
+    /// The same, by id.
+    terminals: TerminalId,
+    /// Merchants with their accounts.
+    merchants: MerchantId,
+    /// All items and terminals of a merchant.
+    catalogues: MerchantId,
+    /// One item of the merchant of a terminal.
+    items: (ShortCode, ItemCode),
+    /// One item of the merchant of a terminal, by the terminal's id.
+    terminal_items: (TerminalId, ItemCode),
+    /// The whole list of a terminal's merchant.
+    lists: ShortCode,
+    /// Purchases.
+    purchases: PurchaseId,
+    /// Open acks with their purchases.
+    acks: (TerminalId, i64),
+    /// Payment order numbers with their purchases.
+    pons: Pon,
+    /// Kiosks' orders by their own name, with their purchases.
+    client_references: (TerminalId, Arc<str>),
+    /// Parts of messages.
+    parts: PartKey,
+    /// Loads and payments by reference.
+    references: Arc<str>,
+    /// Messages that were sent, by SMSC and id.
+    sent: (Arc<str>, Arc<str>),
+    /// Outbox rows, parked ones too.
+    outbox: OutboxId,
+}
