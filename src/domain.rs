@@ -4,6 +4,7 @@
 //! arguments. All times are [`Millis`]: i64 milliseconds UTC since the Unix epoch.
 
 pub mod bill;
+pub mod card;
 pub mod catalogue;
 pub mod charge;
 pub mod ids;

@@ -80,6 +80,24 @@ impl Recent {
         }
     }
 
+    /// The references without anything of plain texts: what belongs to the card, not to its holder.
+    #[must_use]
+    pub fn references_only(&self) -> Self {
+        Self {
+            references: self.references.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// The same plain texts, with the references of another card.
+    #[must_use]
+    pub fn with_references_of(&self, card: &Self) -> Self {
+        Self {
+            references: card.references.clone(),
+            ..self.clone()
+        }
+    }
+
     /// The plain order of the same words that came at `since` or later.
     #[must_use]
     pub fn plain_since(&self, digest: [u8; 8], since: Millis) -> Option<&PlainOrder> {

@@ -25,7 +25,7 @@ use crate::gateway::world::World;
 /// Decides a whole batch: in order of arrival, but imports of subscribers after everything else.
 ///
 /// A packet was proven by the card that the line had when the batch began. An import that came in
-/// between would begin new counters, and the former card's old packets would all be new under them.
+/// between would bring another card's counters, under which the former's old packets may be new.
 pub fn decide_batch(world: &mut World, proved: Vec<Proved>, context: &Context) -> Vec<Outcome> {
     let mut decided = Vec::with_capacity(proved.len());
     let mut imports = Vec::new();

@@ -117,6 +117,7 @@ pub fn first_wants(member: &Member, wants: &mut Wants) {
                 wants.accounts.insert(Arc::clone(&line.account));
                 wants.msisdns.insert(line.msisdn);
                 wants.iccids.insert(Arc::clone(&line.iccid));
+                wants.cards.insert(Arc::clone(&line.iccid));
             }
         }
         Member::ImportMerchant(import) => {
@@ -186,6 +187,15 @@ pub fn further_wants(world: &World, proved: &Proved, wants: &mut Wants) {
             for purchase in purchases {
                 purchase_wants(world, *purchase, wants);
             }
+        }
+        Proved::Other(Member::ImportLines(lines)) => {
+            // The card that a line may have to give back.
+            let accounts = lines.iter().map(|import| &import.account);
+            let known = accounts.filter_map(|account| world.by_account.get(account));
+            let lines = known.filter_map(|id| world.lines.get(id));
+            wants
+                .cards
+                .extend(lines.filter_map(|line| line.iccid.clone()));
         }
         Proved::Other(Member::KioskOrder(order)) => {
             let key = (order.terminal.clone(), Arc::clone(&order.client_reference));

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::domain::Millis;
 use crate::domain::bill::Bill;
+use crate::domain::card::CardPast;
 use crate::domain::catalogue::{ItemCode, ShortCode};
 use crate::domain::ids::{
     IdSource, MerchantId, OutboxId, PurchaseId, PurseId, SubscriberId, TerminalId,
@@ -166,6 +167,8 @@ pub struct World {
     pub by_account: HashMap<Arc<str>, SubscriberId>,
     /// Which line has this card today.
     pub by_iccid: HashMap<Arc<str>, SubscriberId>,
+    /// What is kept of cards that no line holds, and of keys that none uses.
+    pub cards: Table<Arc<str>, CardPast>,
     /// Numbers and cards that changed hands: written to the periods.
     pub new_periods: Vec<Period>,
     /// Lines of which more than what an order touches has changed.
@@ -270,6 +273,7 @@ impl World {
             by_msisdn: HashMap::new(),
             by_account: HashMap::new(),
             by_iccid: HashMap::new(),
+            cards: Table::default(),
             new_periods: Vec::new(),
             imported_lines: HashSet::new(),
             imported_terminals: HashSet::new(),
@@ -380,6 +384,7 @@ impl World {
     #[must_use]
     pub fn is_untouched(&self) -> bool {
         self.lines.is_untouched()
+            && self.cards.is_untouched()
             && self.terminals.is_untouched()
             && self.merchants.is_untouched()
             && self.items.is_untouched()

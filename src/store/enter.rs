@@ -3,6 +3,7 @@
 use sqlx::sqlite::SqliteRow;
 
 use crate::domain::Millis;
+use crate::domain::card::CardPast;
 use crate::domain::ids::PurchaseId;
 use crate::domain::ledger::{Account, Balance};
 use crate::domain::msisdn::Msisdn;
@@ -70,6 +71,11 @@ pub(super) fn enter(world: &mut World, row: &SqliteRow) -> Result<(), StoreError
             }
             world.by_account.entry(line.reference.clone()).or_insert(id);
             world.lines.load(id, line);
+        }
+        TAG_CARD => {
+            let iccid = c.shared()?;
+            let past = CardPast::from_octets(c.octets()?).ok_or_else(|| corrupt("card.past"))?;
+            world.cards.load(iccid, past);
         }
         TAG_TERMINAL => {
             let terminal = take_terminal(&mut c)?;
@@ -226,3 +232,4 @@ pub(super) const TAG_PART: i64 = 13;
 pub(super) const TAG_REFERENCE: i64 = 14;
 pub(super) const TAG_SENT: i64 = 15;
 pub(super) const TAG_OUTBOX: i64 = 16;
+pub(super) const TAG_CARD: i64 = 17;

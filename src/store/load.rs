@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use crate::gateway::world::Wants;
 use crate::store::enter::{
-    TAG_ACCOUNT, TAG_ACK, TAG_BATCH, TAG_CLIENT_REFERENCE, TAG_ITEM, TAG_LINE, TAG_MERCHANT,
-    TAG_NODE, TAG_OUTBOX, TAG_PART, TAG_PON, TAG_PURCHASE, TAG_PURSE, TAG_REFERENCE, TAG_SENT,
-    TAG_TERMINAL,
+    TAG_ACCOUNT, TAG_ACK, TAG_BATCH, TAG_CARD, TAG_CLIENT_REFERENCE, TAG_ITEM, TAG_LINE,
+    TAG_MERCHANT, TAG_NODE, TAG_OUTBOX, TAG_PART, TAG_PON, TAG_PURCHASE, TAG_PURSE, TAG_REFERENCE,
+    TAG_SENT, TAG_TERMINAL,
 };
 use crate::store::rows::{Rows, Value};
 use crate::store::tables::{ITEM, LINE, MERCHANT, NODE, OUTBOX, PURCHASE, TERMINAL};
@@ -50,6 +50,7 @@ select {TAG_BATCH}, sequence, to_no, sha256 from batch order by sequence desc li
 /// The selects for what is wanted.
 pub(super) fn wanted(query: &mut Query, wants: &Wants) {
     lines(query, wants);
+    cards(query, wants);
     terminals(query, wants);
     catalogue(query, wants);
     purchases(query, wants);
@@ -91,6 +92,19 @@ fn lines(query: &mut Query, wants: &Wants) {
             rows.text(iccid);
         }),
     );
+}
+
+fn cards(query: &mut Query, wants: &Wants) {
+    if !wants.cards.is_empty() {
+        let iccids = keys(&wants.cards, |rows, iccid| {
+            rows.text(iccid);
+        });
+        query.argument(iccids.into_json(1));
+        query.add(format_args!(
+            "select {TAG_CARD}, iccid, past from card
+             where iccid in (select value from json_each(?));"
+        ));
+    }
 }
 
 fn terminals(query: &mut Query, wants: &Wants) {

@@ -15,8 +15,8 @@ use crate::store::outgoing::{put_bill, put_entry, put_outbox};
 use crate::store::rows::{Rows, Value};
 use crate::store::statements::Statement;
 use crate::store::tables::{
-    ACCOUNT, ACCOUNT_HOT, BATCH, BATCH_WRITTEN, BILL, BILLING_ENTRY, CLIENT_REFERENCE, ITEM, LINE,
-    LINE_HOT, MERCHANT, NODE, NOTICE, OPEN_ACK, OUTBOX, PART, PERIOD, PON, POS_LOG, PURCHASE,
+    ACCOUNT, ACCOUNT_HOT, BATCH, BATCH_WRITTEN, BILL, BILLING_ENTRY, CARD, CLIENT_REFERENCE, ITEM,
+    LINE, LINE_HOT, MERCHANT, NODE, NOTICE, OPEN_ACK, OUTBOX, PART, PERIOD, PON, POS_LOG, PURCHASE,
     PURCHASE_LATER, PURSE, PURSE_LOG, REACH, SENT, TAKEN_REFERENCE, TERMINAL, TERMINAL_HOT,
     TRANSFER,
 };
@@ -75,6 +75,11 @@ fn subscribers(query: &mut Query, world: &World) {
     put(query, imported, || LINE.upsert());
     put(query, new, || LINE.insert());
     put(query, hot, || LINE.update(LINE_HOT));
+    let mut cards = Rows::default();
+    for (iccid, past) in world.cards.new_rows().chain(world.cards.changed()) {
+        cards.row().text(iccid).octets(&past.to_octets()).end();
+    }
+    put(query, cards, || CARD.upsert());
     let mut periods = Rows::default();
     for period in &world.new_periods {
         periods

@@ -83,6 +83,8 @@ pub(super) const LINE_HOT: &[&str] = &[
     "bill_entries",
 ];
 
+table!(CARD, "card", ["iccid"], ["iccid", "past"]);
+
 table!(
     PERIOD,
     "period",

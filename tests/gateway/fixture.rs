@@ -262,12 +262,14 @@ pub(crate) fn merchant(machines: u32) -> MerchantImport {
     }
 }
 
-/// A subscriber's phone with its SIM: account, number and card can be changed apart.
+/// A subscriber's phone with its SIM: account, number, card and its keys can be changed apart.
 #[derive(Clone, Debug)]
 pub(crate) struct Phone {
     pub(crate) account: u32,
     pub(crate) number: u32,
     pub(crate) card: u32,
+    /// Of the card's keys.
+    pub(crate) version: u8,
     pub(crate) counter: u64,
     pub(crate) reference: u32,
 }
@@ -278,6 +280,7 @@ impl Phone {
             account: number,
             number,
             card: number,
+            version: 1,
             counter: 0,
             reference: 0,
         }
@@ -307,7 +310,7 @@ impl Phone {
             currency: eur(),
             credit_limit: minor(10_000),
             cap: minor(5_000),
-            key_version: 1,
+            key_version: self.version,
             sealed_keys: None,
             standing: Standing::Active,
         }
@@ -320,7 +323,7 @@ impl Phone {
         };
         KeyRecord {
             profile,
-            keys: derive(&master(), &self.iccid(), 1, direction),
+            keys: derive(&master(), &self.iccid(), self.version, direction),
         }
     }
 

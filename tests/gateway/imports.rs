@@ -12,7 +12,7 @@ async fn shop() -> Shop {
     shop
 }
 
-async fn import(shop: &Shop, phones: &[Phone]) -> Outcome {
+pub(crate) async fn import(shop: &Shop, phones: &[Phone]) -> Outcome {
     let lines = phones.iter().map(Phone::line).collect();
     shop.submit(Member::ImportLines(lines)).await
 }

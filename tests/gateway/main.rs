@@ -7,6 +7,7 @@
 
 mod asking;
 mod bills;
+mod cards;
 mod commands;
 mod config;
 mod export;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::domain::card::CardPast;
 use crate::domain::ids::{SubscriberId, TerminalId};
 use crate::domain::ledger::Account;
 use crate::domain::merchant::Terminal;
@@ -88,10 +89,11 @@ fn add(world: &mut World, import: LineImport, context: &Context) {
     let passed_on =
         world.by_msisdn.contains_key(&import.msisdn) || world.by_iccid.contains_key(&import.iccid);
     hold(world, subscriber, &import);
+    let card = Arc::clone(&import.iccid);
     world
         .by_account
         .insert(Arc::clone(&import.account), subscriber);
-    let line = Line {
+    let mut line = Line {
         subscriber,
         reference: import.account,
         msisdn: Some(import.msisdn),
@@ -124,6 +126,7 @@ fn add(world: &mut World, import: LineImport, context: &Context) {
             entries: 0,
         },
     };
+    take_up(world, &card, &mut line);
     world.lines.insert(subscriber, line);
 }
 
@@ -156,14 +159,6 @@ fn update(world: &mut World, before: &Line, import: LineImport) -> bool {
         },
         ..before.clone()
     };
-    if new_card || new_version {
-        // Counters belong to the keys: new keys start anew, the old ones never again.
-        after.from_sim = FromSim::default();
-        after.mt_counter = 0;
-    }
-    if new_card {
-        after.recent = Recent::default();
-    }
     if new_card || new_number {
         after.changed = world.now;
     }
@@ -172,6 +167,12 @@ fn update(world: &mut World, before: &Line, import: LineImport) -> bool {
     }
     if new_card || new_number {
         hold(world, before.subscriber, &import);
+    }
+    if new_card || new_version {
+        // Counters belong to the card and its keys, references to the card: both stay behind, and
+        // are there again when it returns.
+        put_away(world, before);
+        take_up(world, &import.iccid, &mut after);
     }
     world.imported_lines.insert(before.subscriber);
     world.lines.insert(before.subscriber, after);
@@ -199,13 +200,13 @@ fn hold(world: &mut World, subscriber: SubscriberId, import: &LineImport) {
     }
     let former = world.by_iccid.insert(Arc::clone(&import.iccid), subscriber);
     if let Some(former) = former.filter(|former| *former != subscriber)
-        && world
-            .lines
-            .get(&former)
-            .is_some_and(|line| line.iccid.as_ref() == Some(&import.iccid))
+        && let Some(before) = world.lines.get(&former).cloned()
+        && before.iccid.as_ref() == Some(&import.iccid)
         && let Some(line) = world.lines.change(&former)
     {
         line.iccid = None;
+        CardPast::default().take_up(line);
+        put_away(world, &before);
         world.imported_lines.insert(former);
         let text = format!("card passed to account {}", import.account);
         world.notice("card_passed_on", None, Some(former), text);
@@ -217,6 +218,22 @@ fn hold(world: &mut World, subscriber: SubscriberId, import: &LineImport) {
         imsi: Arc::clone(&import.imsi),
         from: world.now,
     });
+}
+
+/// Keeps what a line knows of the card and the keys that it leaves.
+fn put_away(world: &mut World, line: &Line) {
+    if let Some(card) = &line.iccid {
+        let mut past = world.cards.get(card).cloned().unwrap_or_default();
+        past.keep(line);
+        world.cards.insert(Arc::clone(card), past);
+    }
+}
+
+/// Gives a line the past of the card and the keys that it has from now on. Who held the card before
+/// was made to give it back.
+fn take_up(world: &World, card: &Arc<str>, line: &mut Line) {
+    let past = world.cards.get(card).cloned().unwrap_or_default();
+    past.take_up(line);
 }
 
 /// One merchant with items and terminals, as its file says: all of it or nothing.

@@ -61,7 +61,9 @@ pub(super) fn arrived(
         counter: line.from_sim.counter,
         digest: line.from_sim.digest.map(PacketDigest),
     };
+    // A card that was another's repeats nothing of what that one bought.
     let known = line.from_sim.purchase;
+    let known = known.filter(|purchase| is_of(world, *purchase, subscriber));
     let place = Place {
         arrival,
         subscriber,
@@ -125,6 +127,10 @@ fn fresh(
     };
     let (reference, digest) = (reference_of(&order), identity::of_secured(&order));
     match line.recent.by_reference(reference, digest) {
+        // Ordered by whoever had the card before: paid once, and not this subscriber's to hear of.
+        ByReference::Repeated(purchase) if !is_of(world, purchase, place.subscriber) => {
+            return refuse(world, place, Some(order), Refusal::ReferenceOld, context);
+        }
         ByReference::Repeated(purchase) => {
             say_again(world, place, purchase, context);
             return (Some(purchase), ArrivalEnd::Repeated);
@@ -160,6 +166,11 @@ fn fresh(
         Ok(()) => (Some(purchase), ArrivalEnd::Paid),
         Err(cause) => (Some(purchase), ArrivalEnd::Refused(cause)),
     }
+}
+
+fn is_of(world: &World, purchase: PurchaseId, subscriber: SubscriberId) -> bool {
+    let record = world.purchases.get(&purchase);
+    record.is_some_and(|record| record.subscriber == Some(subscriber))
 }
 
 /// The order in the terms of `pay`; a payment order is looked up by its number.

@@ -48,6 +48,8 @@ wants! {
     accounts: Arc<str>,
     /// Lines by card.
     iccids: Arc<str>,
+    /// The past of cards.
+    cards: Arc<str>,
     /// Terminals, with their merchants and the merchants' accounts.
     short_codes: ShortCode,
     /// The same, by id.

@@ -50,6 +50,13 @@ create unique index line_account on line (account);
 create index line_msisdn on line (msisdn);
 create index line_iccid on line (iccid);
 
+-- Cards that left a line, and versions of their keys that are not in use: counters and references
+-- as they stood. What a line holds of its card today is newer than its row here.
+create table card (
+    iccid text primary key,                 -- E.118 digits
+    past blob not null                      -- domain::card
+) strict, without rowid;
+
 -- Who held which number and card, from when: a recycled one inherits nothing.
 create table period (
     period_no integer primary key,

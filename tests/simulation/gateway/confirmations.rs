@@ -7,7 +7,7 @@ use svgate::dialogue::secured_reply::{OutcomeCode, SecuredReply};
 use svgate::sms::gsm7;
 
 use super::books::{MessageRow, Row};
-use super::draw::{Town, account_name};
+use super::draw::{Town, VERSIONS, account_name};
 use super::model::{Batch, Model, ensure};
 use crate::fixture::{Phone, eur};
 
@@ -38,19 +38,24 @@ impl Model {
                 .find(|line| Some(line.0) == row.subscriber)
         });
         let phone = theirs.and_then(|line| town.phones.iter().find(|p| account_name(p) == line.1));
-        let first = phone.map(|phone| phone.card);
-        let opened = first.into_iter().chain(0..town.cards).find_map(|card| {
+        let first = phone.map(|phone| (phone.card, phone.version));
+        let all = (0..town.cards).flat_map(|card| (1..=VERSIONS).map(move |v| (card, v)));
+        let opened = first.into_iter().chain(all).find_map(|(card, version)| {
             let phone = Phone {
                 card,
+                version,
                 ..Phone::new(0)
             };
             let opened = open_command(packet, &phone.keys(Direction::Mt)).ok()?;
-            Some((card, opened.into_inner()))
+            Some(((card, version), opened.into_inner()))
         });
-        let (card, opened) = opened.ok_or("a confirmation that no card can prove")?;
-        let last = self.counters.entry(card).or_default();
+        let (keys, opened) = opened.ok_or("a confirmation that no card can prove")?;
+        let last = self.counters.entry(keys).or_default();
         ensure(opened.counter > *last, || {
-            format!("card {card}: counter {} after {last}", opened.counter)
+            format!(
+                "card and version {keys:?}: counter {} after {last}",
+                opened.counter
+            )
         })?;
         *last = opened.counter;
         let reply = SecuredReply::decode(&opened.data).map_err(|error| error.to_string())?;

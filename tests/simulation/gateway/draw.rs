@@ -3,11 +3,11 @@
 mod sms;
 mod trade;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use svgate::domain::Millis;
 use svgate::domain::ids::PurchaseId;
-use svgate::gateway::member::{Arrival, LoadPurse, Member, MerchantImport, Resolve};
+use svgate::gateway::member::{Arrival, LineImport, LoadPurse, Member, MerchantImport, Resolve};
 
 use super::Dice;
 use super::books::Row;
@@ -19,6 +19,9 @@ pub struct Town {
     pub phones: Vec<Phone>,
     /// How many cards were ever made.
     pub cards: u32,
+    /// What every card remembers that was ever in a phone.
+    memories: HashMap<u32, Memory>,
+    accounts: u32,
     /// What every message that was sent says, by its octets.
     pub sent: HashMap<Vec<u8>, Intent>,
     arrivals: Vec<Arrival>,
@@ -40,6 +43,8 @@ impl Town {
         Self {
             phones,
             cards: PHONES,
+            memories: HashMap::new(),
+            accounts: PHONES,
             sent: HashMap::new(),
             arrivals: Vec::new(),
             parts: Vec::new(),
@@ -92,8 +97,8 @@ impl Town {
             55..=59 => Some(self.kiosk_order(dice, model)),
             60..=64 => self.pays_number(dice, model),
             65..=83 => self.terminal_act(dice, model),
-            84..=89 => Some(self.operator(dice, model, now)),
-            90 => Some(self.import(dice)),
+            84..=88 => Some(self.operator(dice, model, now)),
+            89..=90 => Some(self.import(dice)),
             91 => Some(self.new_prices(dice)),
             92..=96 => Some(self.settled(dice, model)),
             97..=98 => Some(self.talk(dice)),
@@ -130,19 +135,19 @@ impl Town {
         waiting.filter(|_| dice.one_in(3)).map(fire).collect()
     }
 
-    /// What is known once a batch was stored.
-    pub fn learn(&mut self, members: &[Member]) {
+    /// What is known once a batch was stored; tells what became of cards.
+    pub fn learn(&mut self, members: &[Member]) -> BTreeSet<&'static str> {
+        let mut met = BTreeSet::new();
         for member in members {
             match member {
                 Member::ImportLines(lines) => {
-                    for line in lines {
-                        self.learn_line(&line.account, line.msisdn.expose_number(), &line.iccid);
-                    }
+                    met.extend(lines.iter().flat_map(|line| self.learn_line(line)));
                 }
                 Member::ImportMerchant(import) => self.learn_prices(import),
                 _ => {}
             }
         }
+        met
     }
 
     pub fn iccid(&self, card: u32) -> String {
@@ -160,17 +165,59 @@ impl Town {
         all.map(|(_, price)| *price)
     }
 
-    fn learn_line(&mut self, account: &str, number: i64, iccid: &str) {
-        let cards = self.cards;
-        let card = (0..cards).find(|card| self.iccid(*card) == iccid);
-        let named = |phone: &&mut Phone| account_name(phone) == account;
-        let Some(phone) = self.phones.iter_mut().find(named) else {
-            return;
-        };
-        phone.number = u32::try_from(number - 491_700_000_000).unwrap();
-        if let Some(card) = card.filter(|card| *card != phone.card) {
-            (phone.card, phone.counter, phone.reference) = (card, 0, 0);
+    /// The card goes where the import says, with all that it remembers; whose phone it was in gets
+    /// one that nobody has imported yet.
+    fn learn_line(&mut self, line: &LineImport) -> Vec<&'static str> {
+        let number = u32::try_from(line.msisdn.expose_number() - 491_700_000_000).unwrap();
+        let card = (0..self.cards).find(|card| self.iccid(*card) == *line.iccid);
+        let card = card.expect("every card has a number below the next");
+        for phone in &mut self.phones {
+            self.memories.entry(phone.card).or_default().keep(phone);
         }
+        let held = self.phones.iter().position(|phone| phone.card == card);
+        let named = |phone: &Phone| account_name(phone) == *line.account;
+        let at = match self.phones.iter().position(named) {
+            Some(at) => at,
+            // The account has another name: whoever has the card, or the number, is meant.
+            None => {
+                let numbered = self.phones.iter().position(|phone| phone.number == number);
+                match held.or(numbered) {
+                    Some(at) => at,
+                    None => return Vec::new(),
+                }
+            }
+        };
+        let before = self.phones[at].clone();
+        let heard = |memory: &Memory| memory.counters.values().any(|counter| *counter > 0);
+        let (same, loser) = (before.card == card, held.filter(|loser| *loser != at));
+        let returned = !same && held.is_none() && self.memories.get(&card).is_some_and(heard);
+        if let Some(loser) = loser {
+            self.put_in(loser, self.cards, 1);
+            self.cards += 1;
+        }
+        self.phones[at].account = line.account[1..].parse().unwrap();
+        self.phones[at].number = number;
+        self.put_in(at, card, line.key_version);
+        let phone = &self.phones[at];
+        let met = [
+            (loser.is_some(), "a card moved"),
+            (returned, "a card returned"),
+            (same && before.account != phone.account, "a new name"),
+            (
+                same && before.version != phone.version && phone.counter > 0,
+                "keys were used again",
+            ),
+        ];
+        let met = met.into_iter().filter(|(is_so, _)| *is_so);
+        met.map(|(_, met)| met).collect()
+    }
+
+    fn put_in(&mut self, at: usize, card: u32, version: u8) {
+        let memory = self.memories.entry(card).or_default();
+        let phone = &mut self.phones[at];
+        (phone.card, phone.version) = (card, version);
+        phone.reference = memory.reference;
+        phone.counter = memory.counters.get(&version).copied().unwrap_or_default();
     }
 
     fn learn_prices(&mut self, import: &MerchantImport) {
@@ -196,6 +243,20 @@ impl Town {
     }
 }
 
+/// What a card keeps for good: a counter for each version of its keys, and its last reference.
+#[derive(Default)]
+struct Memory {
+    counters: HashMap<u8, u64>,
+    reference: u32,
+}
+
+impl Memory {
+    fn keep(&mut self, phone: &Phone) {
+        self.counters.insert(phone.version, phone.counter);
+        self.reference = phone.reference;
+    }
+}
+
 /// A person's decision about a purchase, whether it needs one or not.
 pub fn resolve(row: &Row, dice: &mut Dice) -> Member {
     let units = u8::try_from(row.units).unwrap();
@@ -213,3 +274,5 @@ pub fn account_name(phone: &Phone) -> String {
 
 const PHONES: u32 = 6;
 pub const MACHINES: u32 = 3;
+/// Versions of its keys that a card has.
+pub const VERSIONS: u8 = 3;

@@ -18,6 +18,7 @@ pub enum Intent {
     /// A packet that the SIM made.
     Secured {
         card: u32,
+        version: u8,
         counter: u64,
         order: SecuredOrder,
     },
@@ -45,8 +46,8 @@ pub struct Model {
     pub lines: Vec<LineRow>,
     /// Commands `… AGAIN n` that were offered and not used, by number.
     pub offered: BTreeSet<(i64, String)>,
-    /// The last counter that each card saw.
-    pub counters: HashMap<u32, u64>,
+    /// The last counter that each card saw under each version of its keys.
+    pub counters: HashMap<(u32, u8), u64>,
     pub last_message: i64,
     /// Ids of all messages.
     pub messages: Vec<i64>,
@@ -54,7 +55,7 @@ pub struct Model {
     /// Loads and payments by reference: what they were for.
     taken: HashMap<String, (Option<String>, i64)>,
     paid_references: BTreeSet<(u32, u32)>,
-    paid_counters: BTreeSet<(u32, u64)>,
+    paid_counters: BTreeSet<(u32, u8, u64)>,
     balances: HashMap<i64, i64>,
     last_transfer: i64,
     /// The highest ack that each machine was ever shown.
@@ -243,6 +244,7 @@ impl Model {
         match town.sent.get(&received) {
             Some(Intent::Secured {
                 card,
+                version,
                 counter,
                 order,
             }) => {
@@ -265,8 +267,8 @@ impl Model {
                     Agreed::AtMost(amount) => row.gross() <= amount.minor(),
                 };
                 ensure(fits && agreed, || format!("{order:?} is not {row:?}"))?;
-                let risen = row.channel == "kiosk" || self.highest_paid(*card) < *counter;
-                let is_new = self.paid_counters.insert((*card, *counter));
+                let risen = row.channel == "kiosk" || self.highest_paid(*card, *version) < *counter;
+                let is_new = self.paid_counters.insert((*card, *version, *counter));
                 ensure(is_new && risen, || {
                     format!("counter {counter} is not new: {row:?}")
                 })?;
@@ -299,10 +301,11 @@ impl Model {
 
     /// The highest counter that paid; a kiosk's order is older than the packet that pays it, so
     /// that it does not tell which packet of a batch came first.
-    fn highest_paid(&self, card: u32) -> u64 {
-        let of_card = self.paid_counters.range((card, 0)..=(card, u64::MAX));
-        of_card
-            .map(|(_, counter)| *counter)
+    fn highest_paid(&self, card: u32, version: u8) -> u64 {
+        let (first, last) = ((card, version, 0), (card, version, u64::MAX));
+        let of_keys = self.paid_counters.range(first..=last);
+        of_keys
+            .map(|(.., counter)| *counter)
             .max()
             .unwrap_or_default()
     }

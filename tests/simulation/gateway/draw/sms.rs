@@ -230,10 +230,10 @@ impl Town {
         let phone = &mut self.phones[at];
         let mut arrival = phone.sealed(order);
         arrival.chance = chance(dice);
-        let (card, counter) = (phone.card, phone.counter);
         let intent = Intent::Secured {
-            card,
-            counter,
+            card: phone.card,
+            version: phone.version,
+            counter: phone.counter,
             order: *order,
         };
         self.sent.insert(arrival.received.to_vec(), intent);

@@ -13,7 +13,7 @@ use svgate::gateway::member::{
 use super::super::Dice;
 use super::super::books::Row;
 use super::super::model::Model;
-use super::{Town, resolve};
+use super::{Town, VERSIONS, resolve};
 use crate::fixture::{Phone, TOKEN, eur, minor, terminal};
 
 impl Town {
@@ -142,21 +142,31 @@ impl Town {
         }
     }
 
-    /// A new card, a new number, two numbers changing places, or another's number.
+    /// A new card, one that was there before, another's card, other keys, a new name of the account,
+    /// a new number, two numbers changing places, or another's number.
     pub(super) fn import(&mut self, dice: &mut Dice) -> Member {
         let mut phone = self.phones[dice.index(self.phones.len())].clone();
         let other = self.phones[dice.index(self.phones.len())].clone();
         let mut phones: Vec<Phone> = Vec::new();
-        match dice.below(4) {
+        match dice.below(10) {
             0 => {
                 phone.card = self.cards;
                 self.cards += 1;
             }
-            1 => {
+            // Any card that was ever made: one that returns, or another's.
+            1 | 2 => phone.card = u32::try_from(dice.index(self.cards as usize)).unwrap(),
+            3 => phone.card = other.card,
+            // Also back to keys that were left.
+            4 | 5 => phone.version = dice.small(1, VERSIONS),
+            6 => {
+                phone.account = self.accounts;
+                self.accounts += 1;
+            }
+            7 => {
                 phone.number = self.numbers;
                 self.numbers += 1;
             }
-            2 if other.account != phone.account => {
+            8 if other.account != phone.account => {
                 phones.push(Phone {
                     number: phone.number,
                     ..other.clone()

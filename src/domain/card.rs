@@ -1,0 +1,195 @@
+//! What is kept of a card while no line holds it, and of the versions of its keys that are not in
+//! use: one packet is paid once, wherever its card goes and whenever it returns.
+//!
+//! A line holds what an order needs of the card and the version of today. When either leaves, that
+//! comes here; when it returns, it is taken up where it stood: keys that are used again go on with
+//! their counters, and a reference that was used is known whichever account has the card.
+
+use std::collections::BTreeMap;
+
+use crate::domain::ids::PurchaseId;
+use crate::domain::recent::Recent;
+use crate::domain::subscriber::{FromSim, Line};
+
+/// The past of one card.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CardPast {
+    /// References of its orders, under whichever keys; no plain texts.
+    references: Recent,
+    /// By version of its keys.
+    keys: BTreeMap<u8, KeysPast>,
+}
+
+/// How far the counters of one version of a card's keys went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct KeysPast {
+    from_sim: FromSim,
+    mt_counter: u64,
+}
+
+impl CardPast {
+    /// Keeps what `line` knows of its card and of the keys in use. A counter never falls.
+    pub fn keep(&mut self, line: &Line) {
+        self.references = line.recent.references_only();
+        let kept = self.keys.entry(line.key_version).or_default();
+        if line.from_sim.counter >= kept.from_sim.counter {
+            kept.from_sim = line.from_sim;
+        }
+        kept.mt_counter = kept.mt_counter.max(line.mt_counter);
+    }
+
+    /// Gives `line` what is known of this card, which it holds from now on, and of the line's
+    /// version of its keys. Keys that were never used begin anew, references go on.
+    pub fn take_up(&self, line: &mut Line) {
+        let keys = self
+            .keys
+            .get(&line.key_version)
+            .copied()
+            .unwrap_or_default();
+        line.from_sim = keys.from_sim;
+        line.mt_counter = keys.mt_counter;
+        line.recent = line.recent.with_references_of(&self.references);
+    }
+
+    /// The past as octets: length of the references in two octets, references, then 33 octets for
+    /// each version of its keys: version 1, MO counter 8, digest 8 (zeros before the first),
+    /// purchase 8 (0: none), MT counter 8.
+    #[must_use]
+    pub fn to_octets(&self) -> Vec<u8> {
+        let references = self.references.to_octets();
+        let length = u16::try_from(references.len()).unwrap_or(u16::MAX);
+        let mut octets = [length.to_be_bytes().as_slice(), &references].concat();
+        for (version, keys) in &self.keys {
+            octets.push(*version);
+            octets.extend_from_slice(&keys.from_sim.counter.to_be_bytes());
+            octets.extend_from_slice(&keys.from_sim.digest.unwrap_or_default());
+            let purchase = keys.from_sim.purchase.map_or(0, |id| id.0);
+            octets.extend_from_slice(&purchase.to_be_bytes());
+            octets.extend_from_slice(&keys.mt_counter.to_be_bytes());
+        }
+        octets
+    }
+
+    /// Reads what [`Self::to_octets`] wrote; `None` when it is not that.
+    #[must_use]
+    pub fn from_octets(octets: &[u8]) -> Option<Self> {
+        let (length, rest) = octets.split_first_chunk()?;
+        let (references, rest) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
+        let (keys, []) = rest.as_chunks::<KEYS_OCTETS>() else {
+            return None;
+        };
+        Some(Self {
+            references: Recent::from_octets(references)?,
+            keys: keys.iter().map(KeysPast::read).collect::<Option<_>>()?,
+        })
+    }
+}
+
+impl KeysPast {
+    fn read(octets: &[u8; KEYS_OCTETS]) -> Option<(u8, Self)> {
+        let (&[version], rest) = octets.split_first_chunk()?;
+        let (numbers, _) = rest.as_chunks::<8>();
+        let &[counter, digest, purchase, mt_counter] = numbers else {
+            return None;
+        };
+        let counter = u64::from_be_bytes(counter);
+        let purchase = i64::from_be_bytes(purchase);
+        let keys = Self {
+            from_sim: FromSim {
+                counter,
+                // A SIM's first packet has counter 1: at 0 none was heard.
+                digest: (counter > 0).then_some(digest),
+                purchase: (purchase != 0).then_some(PurchaseId(purchase)),
+            },
+            mt_counter: u64::from_be_bytes(mt_counter),
+        };
+        Some((version, keys))
+    }
+}
+
+const KEYS_OCTETS: usize = 1 + 4 * 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Millis;
+    use crate::domain::ids::SubscriberId;
+    use crate::domain::money::MinorUnits;
+    use crate::domain::recent::Referenced;
+    use crate::domain::subscriber::{OpenBill, Standing};
+
+    fn line(version: u8, counter: u64, mt_counter: u64, reference: u32) -> Line {
+        let purchase = PurchaseId(7);
+        let mut line = Line {
+            subscriber: SubscriberId(1),
+            reference: "A1".into(),
+            msisdn: None,
+            iccid: None,
+            imsi: "".into(),
+            language: "en".into(),
+            class: "standard".into(),
+            currency: "EUR".parse().unwrap(),
+            credit_limit: MinorUnits::ZERO,
+            own_limit: None,
+            cap: MinorUnits::ZERO,
+            standing: Standing::Active,
+            start_code: None,
+            changed: Millis(0),
+            key_version: version,
+            sealed_keys: None,
+            from_sim: FromSim {
+                counter,
+                digest: (counter > 0).then_some([version; 8]),
+                purchase: (counter > 0).then_some(purchase),
+            },
+            mt_counter,
+            recent: Recent::default(),
+            owed_minor: 0,
+            held: MinorUnits::ZERO,
+            bill: OpenBill::default(),
+        };
+        line.recent.remember_reference(Referenced {
+            reference,
+            digest: [1; 8],
+            purchase,
+        });
+        line
+    }
+
+    #[test]
+    fn each_version_of_the_keys_goes_on_and_references_go_on_under_all() {
+        let mut past = CardPast::default();
+        past.keep(&line(1, 5, 7, 3));
+        let mut next = line(2, 0, 0, 9);
+        past.take_up(&mut next);
+        assert_eq!((next.from_sim, next.mt_counter), (FromSim::default(), 0));
+        assert_eq!(next.recent, line(1, 5, 7, 3).recent);
+        past.keep(&line(2, 1, 1, 4));
+        let mut back = line(1, 0, 0, 9);
+        past.take_up(&mut back);
+        assert_eq!(back, line(1, 5, 7, 4));
+    }
+
+    #[test]
+    fn no_counter_falls() {
+        let mut past = CardPast::default();
+        past.keep(&line(1, 5, 7, 3));
+        past.keep(&line(1, 4, 6, 3));
+        let mut back = line(1, 0, 0, 3);
+        past.take_up(&mut back);
+        assert_eq!(back, line(1, 5, 7, 3));
+    }
+
+    #[test]
+    fn the_past_comes_back_from_its_octets() {
+        let mut past = CardPast::default();
+        past.keep(&line(1, 5, 7, 3));
+        past.keep(&line(255, 0, 0, 4));
+        let octets = past.to_octets();
+        assert_eq!(CardPast::from_octets(&octets), Some(past));
+        assert_eq!(CardPast::from_octets(&octets[..octets.len() - 1]), None);
+        let none = CardPast::default();
+        assert_eq!(CardPast::from_octets(&none.to_octets()), Some(none));
+        assert_eq!(CardPast::from_octets(&[]), None);
+    }
+}
