@@ -116,6 +116,7 @@ pub fn first_wants(member: &Member, wants: &mut Wants) {
             for line in lines {
                 wants.accounts.insert(Arc::clone(&line.account));
                 wants.msisdns.insert(line.msisdn);
+                wants.numbers.insert(line.msisdn);
                 wants.iccids.insert(Arc::clone(&line.iccid));
                 wants.cards.insert(Arc::clone(&line.iccid));
             }

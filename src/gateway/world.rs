@@ -169,6 +169,10 @@ pub struct World {
     pub by_iccid: HashMap<Arc<str>, SubscriberId>,
     /// What is kept of cards that no line holds, and of keys that none uses.
     pub cards: Table<Arc<str>, CardPast>,
+    /// Numbers that someone holds or held.
+    pub held_numbers: HashSet<Msisdn>,
+    /// Cards that someone holds or held.
+    pub held_cards: HashSet<Arc<str>>,
     /// Numbers and cards that changed hands: written to the periods.
     pub new_periods: Vec<Period>,
     /// Lines of which more than what an order touches has changed.
@@ -274,6 +278,8 @@ impl World {
             by_account: HashMap::new(),
             by_iccid: HashMap::new(),
             cards: Table::default(),
+            held_numbers: HashSet::new(),
+            held_cards: HashSet::new(),
             new_periods: Vec::new(),
             imported_lines: HashSet::new(),
             imported_terminals: HashSet::new(),

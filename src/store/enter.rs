@@ -175,6 +175,12 @@ fn enter_message(world: &mut World, row: &SqliteRow) -> Result<(), StoreError> {
             (row, None) => world.outbox.load(row.id, row),
             (row, Some(cause)) => world.parked.load(row.id, (row, cause)),
         },
+        TAG_HELD_NUMBER => {
+            world.held_numbers.insert(c.small()?);
+        }
+        TAG_HELD_CARD => {
+            world.held_cards.insert(c.shared()?);
+        }
         // The node's row was taken before the world was made.
         TAG_NODE => {}
         tag => return Err(corrupt(format!("row with tag {tag}"))),
@@ -233,3 +239,5 @@ pub(super) const TAG_REFERENCE: i64 = 14;
 pub(super) const TAG_SENT: i64 = 15;
 pub(super) const TAG_OUTBOX: i64 = 16;
 pub(super) const TAG_CARD: i64 = 17;
+pub(super) const TAG_HELD_NUMBER: i64 = 18;
+pub(super) const TAG_HELD_CARD: i64 = 19;

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use crate::gateway::world::Wants;
 use crate::store::enter::{
-    TAG_ACCOUNT, TAG_ACK, TAG_BATCH, TAG_CARD, TAG_CLIENT_REFERENCE, TAG_ITEM, TAG_LINE,
-    TAG_MERCHANT, TAG_NODE, TAG_OUTBOX, TAG_PART, TAG_PON, TAG_PURCHASE, TAG_PURSE, TAG_REFERENCE,
-    TAG_SENT, TAG_TERMINAL,
+    TAG_ACCOUNT, TAG_ACK, TAG_BATCH, TAG_CARD, TAG_CLIENT_REFERENCE, TAG_HELD_CARD,
+    TAG_HELD_NUMBER, TAG_ITEM, TAG_LINE, TAG_MERCHANT, TAG_NODE, TAG_OUTBOX, TAG_PART, TAG_PON,
+    TAG_PURCHASE, TAG_PURSE, TAG_REFERENCE, TAG_SENT, TAG_TERMINAL,
 };
 use crate::store::rows::{Rows, Value};
 use crate::store::tables::{ITEM, LINE, MERCHANT, NODE, OUTBOX, PURCHASE, TERMINAL};
@@ -105,6 +105,29 @@ fn cards(query: &mut Query, wants: &Wants) {
              where iccid in (select value from json_each(?));"
         ));
     }
+    let mut held = |tag: i64, column: &str, keys: Rows| {
+        if !keys.is_empty() {
+            query.argument(keys.into_json(1));
+            query.add(format_args!(
+                "select distinct {tag}, {column} from period
+                 where {column} in (select value from json_each(?));"
+            ));
+        }
+    };
+    held(
+        TAG_HELD_NUMBER,
+        "msisdn",
+        keys(&wants.numbers, |rows, msisdn| {
+            rows.int(msisdn.expose_number());
+        }),
+    );
+    held(
+        TAG_HELD_CARD,
+        "iccid",
+        keys(&wants.cards, |rows, iccid| {
+            rows.text(iccid);
+        }),
+    );
 }
 
 fn terminals(query: &mut Query, wants: &Wants) {

@@ -101,6 +101,40 @@ async fn a_recycled_number_inherits_neither_orders_nor_debts_nor_trust() {
 }
 
 #[tokio::test]
+async fn a_number_or_card_whose_holder_moved_on_before_is_cooled_off_from_all_the_same() {
+    let shop = shop().await;
+    let moved_on = Phone {
+        number: 50,
+        card: 50,
+        ..Phone::new(0)
+    };
+    import(&shop, &[moved_on]).await;
+    let with_number = Phone {
+        account: 91,
+        card: 91,
+        ..Phone::new(0)
+    };
+    let with_card = Phone {
+        account: 92,
+        number: 92,
+        ..Phone::new(0)
+    };
+    let with_neither = Phone::new(93);
+    import(
+        &shop,
+        &[with_number.clone(), with_card.clone(), with_neither.clone()],
+    )
+    .await;
+    for heir in [with_number, with_card] {
+        assert_eq!(
+            shop.say(&heir, "BUY 4711 12").await.0,
+            ArrivalEnd::Refused(Refusal::CoolingOff)
+        );
+    }
+    shop.bought(&with_neither, "BUY 4711 12").await;
+}
+
+#[tokio::test]
 async fn two_that_change_places_in_one_import_both_keep_a_number() {
     let shop = shop().await;
     let first = Phone {

@@ -84,10 +84,10 @@ pub(super) fn lines(world: &mut World, lines: Vec<LineImport>, context: &Context
 
 fn add(world: &mut World, import: LineImport, context: &Context) {
     let subscriber = SubscriberId(world.next_id());
-    // What a former holder sent may still be under way; where nobody held number and card before,
-    // there is nothing to cool off from.
+    // What a former holder sent may still be under way, also one's who has another number by now;
+    // where nobody ever held number and card, there is nothing to cool off from.
     let passed_on =
-        world.by_msisdn.contains_key(&import.msisdn) || world.by_iccid.contains_key(&import.iccid);
+        world.held_numbers.contains(&import.msisdn) || world.held_cards.contains(&import.iccid);
     hold(world, subscriber, &import);
     let card = Arc::clone(&import.iccid);
     world
@@ -211,6 +211,8 @@ fn hold(world: &mut World, subscriber: SubscriberId, import: &LineImport) {
         let text = format!("card passed to account {}", import.account);
         world.notice("card_passed_on", None, Some(former), text);
     }
+    world.held_numbers.insert(import.msisdn);
+    world.held_cards.insert(Arc::clone(&import.iccid));
     world.new_periods.push(Period {
         subscriber,
         msisdn: import.msisdn,

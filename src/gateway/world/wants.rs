@@ -48,8 +48,10 @@ wants! {
     accounts: Arc<str>,
     /// Lines by card.
     iccids: Arc<str>,
-    /// The past of cards.
+    /// The past of cards, and whether anybody ever held them.
     cards: Arc<str>,
+    /// Whether anybody ever held these numbers.
+    numbers: Msisdn,
     /// Terminals, with their merchants and the merchants' accounts.
     short_codes: ShortCode,
     /// The same, by id.

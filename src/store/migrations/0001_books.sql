@@ -66,6 +66,8 @@ create table period (
     imsi text not null,
     from_ms integer not null
 ) strict;
+create index period_msisdn on period (msisdn);
+create index period_iccid on period (iccid);
 
 create table merchant (
     merchant_id text primary key,
