@@ -51,6 +51,8 @@ pub struct Terminal {
     pub slots: u16,
     /// SHA-256 of the bearer token; none before `svgate terminal token`.
     pub token_sha256: Option<[u8; 32]>,
+    /// The SHA-256 that its merchant's file had last: the same again replaces no newer token.
+    pub file_token_sha256: Option<[u8; 32]>,
     /// The last sign of life, to some seconds.
     pub seen: Millis,
     /// The last ack number given out.

@@ -191,6 +191,12 @@ pub(super) fn put_terminal(rows: &mut Rows, terminal: &Terminal) {
         .text(&items.join(" "))
         .int(terminal.slots)
         .opt_octets(terminal.token_sha256.as_ref().map(<[u8; 32]>::as_slice))
+        .opt_octets(
+            terminal
+                .file_token_sha256
+                .as_ref()
+                .map(<[u8; 32]>::as_slice),
+        )
         .int(terminal.in_service);
     put_terminal_hot_columns(rows, terminal);
     rows.end();
@@ -224,8 +230,12 @@ pub(super) fn take_terminal(c: &mut Columns<'_>) -> Result<Terminal, StoreError>
         .collect();
     let items = items.map_err(|_| corrupt("terminal.items"))?.into();
     let slots = c.small()?;
-    let token = c.opt_octets()?.map(<[u8; 32]>::try_from).transpose();
-    let token_sha256 = token.map_err(|_| corrupt("terminal.token_sha256"))?;
+    let mut token = |column: &'static str| {
+        let token = c.opt_octets()?.map(<[u8; 32]>::try_from).transpose();
+        token.map_err(|_| corrupt(column))
+    };
+    let token_sha256 = token("terminal.token_sha256")?;
+    let file_token_sha256 = token("terminal.file_token_sha256")?;
     Ok(Terminal {
         id,
         short_code,
@@ -233,6 +243,7 @@ pub(super) fn take_terminal(c: &mut Columns<'_>) -> Result<Terminal, StoreError>
         items,
         slots,
         token_sha256,
+        file_token_sha256,
         in_service: c.int()? != 0,
         seen: Millis(c.int()?),
         last_ack: c.int()?,

@@ -130,6 +130,7 @@ table!(
         "items",
         "slots",
         "token_sha256",
+        "file_token_sha256",
         "in_service",
         "seen_ms",
         "last_ack",

@@ -1,10 +1,10 @@
 //! Imports: the same again changes nothing, and who gets a number or a card inherits nothing.
 
 use svgate::domain::refusal::Refusal;
-use svgate::gateway::member::{ArrivalEnd, Denied, Member, Outcome};
+use svgate::gateway::member::{ArrivalEnd, Denied, Member, Outcome, Word};
 
 use crate::asking::order_of;
-use crate::fixture::{Phone, Shop, merchant};
+use crate::fixture::{Phone, Shop, TOKEN, merchant, terminal};
 
 async fn shop() -> Shop {
     let shop = Shop::open(None).await;
@@ -254,4 +254,37 @@ async fn a_merchants_file_takes_no_others_terminals_and_no_other_currency() {
 /// The counter of the last confirmation.
 fn phone_counter(shop: &Shop, phone: &Phone) -> u64 {
     phone.read(shop.messages().last().unwrap()).0.counter
+}
+
+#[tokio::test]
+async fn a_token_that_was_replaced_is_not_brought_back_by_its_merchants_file() {
+    let shop = shop().await;
+    shop.bought(&Phone::new(0), "BUY 4711 12").await;
+    let token = |token_sha256| Member::Token {
+        terminal: terminal(0),
+        token_sha256,
+    };
+    let import = |token: Option<[u8; 32]>| {
+        let mut file = merchant(1);
+        file.terminals[0].token_sha256 = token;
+        Member::ImportMerchant(Box::new(file))
+    };
+    let unchanged = Outcome::Imported {
+        added: 0,
+        changed: 0,
+    };
+    shop.submit(token([8; 32])).await;
+    assert_eq!(shop.submit(import(Some(TOKEN))).await, unchanged);
+    assert_eq!(shop.submit(import(None)).await, unchanged);
+    assert_eq!(shop.submit(import(Some(TOKEN))).await, unchanged);
+    let old = shop.act(0, 1, Word::Accept).await;
+    assert_eq!(old, Outcome::Refused(Denied::Credential));
+    // Another one in the file is meant to be taken.
+    shop.submit(import(Some([9; 32]))).await;
+    shop.submit(token([8; 32])).await;
+    shop.submit(import(Some(TOKEN))).await;
+    assert!(matches!(
+        shop.act(0, 1, Word::Accept).await,
+        Outcome::Ack(_)
+    ));
 }

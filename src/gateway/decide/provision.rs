@@ -343,7 +343,7 @@ fn after_import(
     import: TerminalImport,
     merchant: &crate::domain::ids::MerchantId,
 ) -> Terminal {
-    let token = known.as_ref().and_then(|t| t.token_sha256);
+    let told = import.token_sha256;
     let base = known.unwrap_or(Terminal {
         id: import.id.clone(),
         short_code: import.short_code,
@@ -351,6 +351,7 @@ fn after_import(
         items: Arc::from([]),
         slots: import.slots,
         token_sha256: None,
+        file_token_sha256: None,
         seen: crate::domain::Millis(0),
         last_ack: 0,
         open_acks: 0,
@@ -362,7 +363,12 @@ fn after_import(
         short_code: import.short_code,
         items: import.items.into(),
         slots: import.slots,
-        token_sha256: import.token_sha256.or(token),
+        // A token that was replaced since is not brought back by the file that it once stood in.
+        token_sha256: told
+            .filter(|_| told != base.file_token_sha256)
+            .or(base.token_sha256)
+            .or(told),
+        file_token_sha256: told.or(base.file_token_sha256),
         in_service: true,
         ..base
     }

@@ -95,6 +95,7 @@ create table terminal (
     items text not null,                    -- codes with spaces between; empty: all
     slots integer not null,
     token_sha256 blob,
+    file_token_sha256 blob,                 -- the last one of the merchant's file
     seen_ms integer not null,
     last_ack integer not null,
     open_acks integer not null,
