@@ -288,3 +288,29 @@ async fn a_token_that_was_replaced_is_not_brought_back_by_its_merchants_file() {
         Outcome::Ack(_)
     ));
 }
+
+#[tokio::test]
+async fn a_refund_is_not_told_to_who_has_the_number_by_now() {
+    let shop = shop().await;
+    let phone = Phone::new(0);
+    shop.bought(&phone, "BUY 4711 12").await;
+    let heir = Phone {
+        account: 90,
+        card: 90,
+        ..Phone::new(0)
+    };
+    import(&shop, std::slice::from_ref(&heir)).await;
+    let messages = shop.messages().len();
+    shop.told(0, 1, Word::Withdraw).await;
+    assert_eq!(shop.messages().len(), messages, "nobody to tell");
+    shop.bought(&Phone::new(1), "BUY 4711 12").await;
+    let moved = Phone {
+        number: 91,
+        ..Phone::new(1)
+    };
+    import(&shop, std::slice::from_ref(&moved)).await;
+    shop.told(0, 2, Word::Withdraw).await;
+    let told = shop.messages();
+    assert_eq!(told.last().unwrap().to, moved.msisdn());
+    assert!(shop.last_words().starts_with("Refunded 2.60 EUR"));
+}

@@ -252,3 +252,24 @@ async fn a_kiosk_has_so_many_open_orders_and_a_free_number_is_forgotten() {
         "what still waits keeps its number"
     );
 }
+
+#[tokio::test]
+async fn the_refund_of_a_number_that_a_card_paid_is_told_to_the_card() {
+    let shop = shop().await;
+    let (pon, id) = shop.number(0, "order-1", 1).await;
+    let mut phone = Phone::new(0);
+    let mut order = order_of(&mut phone, "12");
+    order.wanted = Wanted::PaymentOrder {
+        pon,
+        short_code: None,
+    };
+    assert_eq!(shop.order(&mut phone, &order).await.0, ArrivalEnd::Paid);
+    assert_eq!(
+        shop.told(0, 1, Word::Withdraw).await,
+        (State::Refunded, true)
+    );
+    let shown = shop.shown(&phone);
+    assert_eq!(shown.outcome, OutcomeCode::Refunded);
+    assert_eq!(shown.reference, order.reference);
+    assert_eq!(shown.purchase, Some(id));
+}

@@ -19,7 +19,7 @@ use crate::gateway::context::Context;
 use crate::gateway::decide::secured;
 use crate::gateway::member::Arrival;
 use crate::gateway::policy::after_s;
-use crate::gateway::record::{Channel, OutboxRow, PurchaseRecord, ShortMessage};
+use crate::gateway::record::{OutboxRow, PurchaseRecord, ShortMessage};
 use crate::gateway::world::World;
 use crate::sms::segments::{SegmentRules, SegmentedText};
 
@@ -84,7 +84,8 @@ pub(super) fn answer_sealed(
     sealed_or_plain(world, &way, arrival.sender, subscriber, saying, context);
 }
 
-/// Tells that goods did not come and money went back, by the way that the order came.
+/// Tells that goods did not come and money went back, by the way that the order came: sealed when a
+/// SIM ordered. It goes to the subscriber's number of today; that of the order may be another's.
 pub(super) fn refunded(
     world: &mut World,
     record: &PurchaseRecord,
@@ -127,7 +128,8 @@ pub(super) fn refunded(
         service,
         purchase: Some(record.life.id),
     };
-    if record.channel == Channel::Secured {
+    // Also a kiosk's order, when a SIM paid it.
+    if record.reference.is_some() {
         let saying = secured::Saying {
             reply: &reply,
             outcome: if units < record.life.units {
@@ -139,9 +141,9 @@ pub(super) fn refunded(
             amount: Some((gross, currency)),
             purchase: Some(record.life.id),
         };
-        sealed_or_plain(world, &way, record.msisdn, subscriber, &saying, context);
+        sealed_or_plain(world, &way, None, subscriber, &saying, context);
     } else if let Some(line) = world.lines.get(&subscriber)
-        && let Some(to) = record.msisdn.or(line.msisdn)
+        && let Some(to) = line.msisdn
     {
         let message = text(language(line), smsc, &reply, context);
         send(world, &way, to, message, context);
