@@ -13,7 +13,7 @@ use std::sync::Arc;
 use crate::auth::sim_keys::Master;
 use crate::config::faults::Faults;
 use crate::config::files::Origin;
-use crate::config::keys::KeysConfig;
+use crate::config::keys::{CardProfileConfig, KeysConfig};
 use crate::config::places::{
     ExportConfig, HttpConfig, LogConfig, MetricsConfig, NodeConfig, StoreConfig, TextsConfig,
 };
@@ -43,6 +43,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// `[keys]`
     pub keys: KeysConfig,
+    /// `[[card_profile]]`, beside the standard one of `[keys]`.
+    pub card_profile: Vec<CardProfileConfig>,
     /// `[[smsc]]`, each with a name of its own.
     pub smsc: Vec<SmscConfig>,
     /// `[http]`
@@ -93,6 +95,7 @@ impl Config {
         let node = from.section("node", example);
         let store = from.section("store", example);
         let keys = from.section("keys", example);
+        let card_profile: Vec<Placed<CardProfileConfig>> = from.sections("card_profile", example);
         let smsc: Vec<Placed<SmscConfig>> = from.sections("smsc", example);
         let http = from.section("http", example);
         let metrics = from.section("metrics", example);
@@ -105,6 +108,8 @@ impl Config {
         let export = from.section("export", example);
         let log = from.section("log", example);
 
+        unlike(from, "name", &card_profile, |card| Arc::clone(&card.name));
+        keys::apart(from, keys.as_ref(), &card_profile);
         unlike(from, "name", &smsc, |smsc| Arc::clone(&smsc.name));
         unlike(from, "name", &class, |class| Arc::clone(&class.name));
         unlike(from, "code", &tax, |tax| Arc::clone(&tax.code));
@@ -127,6 +132,7 @@ impl Config {
             node: origin.keep("node", node),
             store: origin.keep("store", store),
             keys: origin.keep("keys", keys),
+            card_profile: origin.keep_all("card_profile", card_profile),
             smsc: origin.keep_all("smsc", smsc),
             http: origin.keep("http", http),
             metrics: origin.keep("metrics", metrics),
@@ -198,10 +204,12 @@ impl Config {
     pub fn context(&self, master: Arc<Master>) -> Result<Context, ConfigError> {
         let texts = self.texts()?;
         let profiles = self.keys.profiles();
-        Context::new(self.node.id, self.policy(), texts, master, profiles).map_err(|bad| {
+        let context = Context::new(self.node.id, self.policy(), texts, master, profiles);
+        let context = context.map_err(|bad| {
             let fault = self.origin.fault("node", 0, "id", bad.to_string());
             ConfigError::Faults(Faults(vec![fault]))
-        })
+        })?;
+        Ok(context.with_card_profiles(CardProfileConfig::profiles(&self.card_profile)))
     }
 
     fn set_in(&mut self, folder: &Path) {
@@ -307,9 +315,22 @@ fn lines_of(errors: &[TextError]) -> String {
     lines.join("\n")
 }
 
-const SECTIONS: [&str; 14] = [
-    "node", "store", "keys", "smsc", "http", "metrics", "purchase", "billing", "class", "tax",
-    "fee", "texts", "export", "log",
+const SECTIONS: [&str; 15] = [
+    "node",
+    "store",
+    "keys",
+    "card_profile",
+    "smsc",
+    "http",
+    "metrics",
+    "purchase",
+    "billing",
+    "class",
+    "tax",
+    "fee",
+    "texts",
+    "export",
+    "log",
 ];
 /// The class whose rules stand in for a class that is not configured.
 const STANDARD: &str = "standard";

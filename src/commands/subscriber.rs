@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::commands::Common;
 use crate::commands::site::{Fault, Site, unexpected};
-use crate::commands::subscriber::line::{Known, is_header};
+use crate::commands::subscriber::line::{Known, Layout};
 use crate::commands::subscriber::repeats::Seen;
 use crate::domain::money::Currency;
 use crate::gateway::books::Books;
@@ -81,9 +81,11 @@ pub async fn run<B: Books + Views>(
     output: &mut dyn Write,
 ) -> Result<(), Fault> {
     let SubscriberAction::Import(args) = action;
+    let file = File::open(&args.file)
+        .map_err(|error| Fault::Usage(format!("{}: {error}", args.file.display())))?;
     let import = Import {
-        file: File::open(&args.file)
-            .map_err(|error| Fault::Usage(format!("{}: {error}", args.file.display())))?,
+        layout: layout(&file)?,
+        file,
         known: Known::of(&site.context),
         site,
     };
@@ -112,6 +114,7 @@ pub async fn run<B: Books + Views>(
 
 struct Import<'s> {
     file: File,
+    layout: Layout,
     known: Known,
     site: &'s Site,
 }
@@ -122,11 +125,7 @@ impl Import<'_> {
         let (mut lines, mut seen) = (0_u64, Seen::default());
         let mut chunk: Vec<(Arc<str>, Currency, u64)> = Vec::with_capacity(CHUNK_MAX);
         let mut reader = self.reader()?;
-        let header = reader.headers().map_err(|error| unreadable(&error))?;
-        if !is_header(header) {
-            return Err(Fault::Refused(HEADER.to_owned()));
-        }
-        let columns = header.len();
+        let columns = self.layout.columns;
         let mut record = StringRecord::new();
         while next(&mut reader, &mut record)? {
             lines = lines.saturating_add(1);
@@ -141,7 +140,7 @@ impl Import<'_> {
                 continue;
             }
             let mut tell = |column, problem| faults.add(number, column, problem);
-            let Some(line) = self.known.check(&record, &mut tell) else {
+            let Some(line) = self.known.check(&record, self.layout, &mut tell) else {
                 continue;
             };
             seen.add(&line);
@@ -164,7 +163,8 @@ impl Import<'_> {
         let mut record = StringRecord::new();
         while next(&mut reader, &mut record)? {
             let number = line_of(&record);
-            if let Some(line) = self.known.check(&record, &mut |_, _| ()) {
+            let line = self.known.check(&record, self.layout, &mut |_, _| ());
+            if let Some(line) = line {
                 for (column, first) in suspects.met(&line, number) {
                     faults.add(number, column, format!("the same as in line {first}"));
                 }
@@ -182,7 +182,7 @@ impl Import<'_> {
         loop {
             let more = next(&mut reader, &mut record)?;
             if more {
-                let line = self.known.check(&record, &mut |_, _| ());
+                let line = self.known.check(&record, self.layout, &mut |_, _| ());
                 let line = line.ok_or_else(|| {
                     let number = line_of(&record);
                     Fault::Failure(format!("line {number} changed while it was imported"))
@@ -201,14 +201,27 @@ impl Import<'_> {
         }
     }
 
+    /// The file's lines; the header was looked at before, and is passed over.
     fn reader(&self) -> Result<csv::Reader<BufReader<&File>>, Fault> {
-        (&self.file).rewind()?;
-        let buffered = BufReader::with_capacity(BUFFER_OCTETS, &self.file);
-        // A line of another length is told as such, not as the end of the import.
-        Ok(csv::ReaderBuilder::new()
-            .flexible(true)
-            .from_reader(buffered))
+        let mut reader = reader(&self.file)?;
+        reader.headers().map_err(|error| unreadable(&error))?;
+        Ok(reader)
     }
+}
+
+fn reader(mut file: &File) -> Result<csv::Reader<BufReader<&File>>, Fault> {
+    file.rewind()?;
+    let buffered = BufReader::with_capacity(BUFFER_OCTETS, file);
+    // A line of another length is told as such, not as the end of the import.
+    Ok(csv::ReaderBuilder::new()
+        .flexible(true)
+        .from_reader(buffered))
+}
+
+fn layout(file: &File) -> Result<Layout, Fault> {
+    let mut reader = reader(file)?;
+    let header = reader.headers().map_err(|error| unreadable(&error))?;
+    Layout::of(header).ok_or_else(|| Fault::Refused(HEADER.to_owned()))
 }
 
 /// What is wrong in the file: all counted, some kept.
@@ -324,13 +337,15 @@ const FAULTS_SHOWN: usize = 100;
 const LINES_MAX: u64 = 20_000_000;
 const BUFFER_OCTETS: usize = 1 << 18;
 const HEADER: &str = "the first line must be subscriber,msisdn,iccid,imsi,language,class,currency,\
-                      credit_limit_minor,cap_minor,key_version, and may go on with ,kic,kid";
+                      credit_limit_minor,cap_minor,key_version, and may go on with ,profile and \
+                      then with ,kic,kid";
 const EXAMPLES: &str = "\
 Examples:
   svgate subscriber import subscribers.csv --dry-run
   svgate subscriber import subscribers.csv --json
 
 Columns: subscriber,msisdn,iccid,imsi,language,class,currency,credit_limit_minor,cap_minor,
-key_version, and for imported keys kic,kid in hex: sealed under the master key, never stored bare.
+key_version, then profile (one of the configuration's [[card_profile]]; standard when it is empty or
+not there), and for imported keys kic,kid in hex: sealed under the master key, never stored bare.
 Without them a SIM's keys are derived. A file with any fault changes nothing.
 Exit status: 0 ok, 2 no such file, 3 lines are wrong, 1 failure: run it again, it finishes.";

@@ -1,14 +1,17 @@
-//! `[keys]`: the master key file, and what packets look like each way.
+//! `[keys]`: the master key file, and what packets of standard cards look like each way;
+//! `[[card_profile]]`: those of other cards.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
 use crate::auth::secured_packet::{CcLength, KeyOctet, KeyProfile, Spi, Spi1, Tar};
-use crate::config::faults::{KeyFault, fault};
-use crate::config::reading::Section;
-use crate::gateway::context::Profiles;
+use crate::config::faults::{KeyFault, bad_word, fault};
+use crate::config::reading::{Placed, Reading, Section};
+use crate::gateway::context::{Profiles, STANDARD_PROFILE};
 
 /// The master key, and the packets of the applet.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -36,17 +39,91 @@ impl KeysConfig {
 
 impl Section for KeysConfig {
     fn faults(&self) -> Vec<KeyFault> {
-        let same = self.orders.tar == self.confirmations.tar;
-        // Imported keys are the same both ways: the address is what is left to tell them apart.
-        let problem = "must not be the tar of orders: a confirmation that came back would be \
-                       read as an order under imported keys";
-        same.then(|| fault("confirmations.tar", problem.to_owned()))
+        same_tar(self.orders, self.confirmations)
             .into_iter()
             .collect()
     }
 }
 
-/// `[keys.orders]` and `[keys.confirmations]`: what is no secret about the applet's packets.
+/// `[[card_profile]]`: cards whose packets look otherwise, such as those with checksums of 4 octets.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardProfileConfig {
+    /// What a subscriber's `profile` says.
+    pub name: Arc<str>,
+    /// Packets from the SIM.
+    pub orders: PacketConfig,
+    /// Packets to the SIM.
+    pub confirmations: PacketConfig,
+}
+
+impl CardProfileConfig {
+    /// The profiles by their names.
+    #[must_use]
+    pub fn profiles(all: &[Self]) -> BTreeMap<Arc<str>, Profiles> {
+        let profiles = |profile: &Self| Profiles {
+            orders: profile.orders.profile(),
+            confirmations: profile.confirmations.profile(),
+        };
+        all.iter()
+            .map(|profile| (Arc::clone(&profile.name), profiles(profile)))
+            .collect()
+    }
+}
+
+impl Section for CardProfileConfig {
+    fn faults(&self) -> Vec<KeyFault> {
+        let taken = (*self.name == *STANDARD_PROFILE).then(|| {
+            let problem = "must not be \"standard\": that is what [keys] describes";
+            fault("name", problem.to_owned())
+        });
+        let faults = bad_word("name", &self.name).into_iter().chain(taken);
+        faults
+            .chain(same_tar(self.orders, self.confirmations))
+            .collect()
+    }
+}
+
+/// Tells of each profile whose confirmations go where another's orders go: a card's profile can
+/// change, and what was a confirmation must never become an order.
+pub(super) fn apart(
+    reading: &mut Reading<'_>,
+    keys: Option<&Placed<KeysConfig>>,
+    profiles: &[Placed<CardProfileConfig>],
+) {
+    let Some(keys) = keys.filter(|keys| !keys.mended) else {
+        return;
+    };
+    let others = profiles.iter().filter(|profile| !profile.mended);
+    let others = others.map(|placed| {
+        let CardProfileConfig {
+            name,
+            orders,
+            confirmations,
+        } = &placed.value;
+        (&**name, orders, confirmations, &placed.lines)
+    });
+    let (orders, confirmations) = (&keys.value.orders, &keys.value.confirmations);
+    let standard = (STANDARD_PROFILE, orders, confirmations, &keys.lines);
+    let all: Vec<_> = std::iter::once(standard).chain(others).collect();
+    for (name, _, confirmations, lines) in &all {
+        let meets = |(other, orders, ..): &&(&str, &PacketConfig, &PacketConfig, _)| {
+            other != name && orders.tar == confirmations.tar
+        };
+        if let Some((other, ..)) = all.iter().find(meets) {
+            let problem = format!("must not be the tar of {other}'s orders: {READ_AS_ORDER}");
+            reading.fault(lines, "confirmations.tar", problem);
+        }
+    }
+}
+
+/// Imported keys are the same both ways: the address is what is left to tell them apart.
+fn same_tar(orders: PacketConfig, confirmations: PacketConfig) -> Option<KeyFault> {
+    let problem = || format!("must not be the tar of orders: {READ_AS_ORDER}");
+    (orders.tar == confirmations.tar).then(|| fault("confirmations.tar", problem()))
+}
+
+/// `[keys.orders]`, `[card_profile.orders]` and so on: what is no secret about the applet's packets.
 /// Octets are written in hex.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,6 +156,9 @@ impl PacketConfig {
         }
     }
 }
+
+const READ_AS_ORDER: &str =
+    "a confirmation that came back would be read as an order under imported keys";
 
 fn master_file() -> PathBuf {
     "master.key".into()

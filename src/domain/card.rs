@@ -136,6 +136,7 @@ mod tests {
             start_code: None,
             changed: Millis(0),
             key_version: version,
+            profile: "standard".into(),
             sealed_keys: None,
             from_sim: FromSim {
                 counter,

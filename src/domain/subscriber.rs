@@ -46,6 +46,8 @@ pub struct Line {
     pub changed: Millis,
     /// Which version of its keys the SIM uses, 1 to 255.
     pub key_version: u8,
+    /// Names the card profile of the configuration: what packets of this card look like.
+    pub profile: Arc<str>,
     /// Imported keys, sealed under the master key; none when they are derived.
     pub sealed_keys: Option<Arc<[u8]>>,
     /// The last authentic packet from the SIM.

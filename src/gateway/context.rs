@@ -22,12 +22,13 @@ pub struct Context {
     /// What is said to subscribers.
     pub texts: Texts,
     master: Arc<Master>,
-    profiles: Profiles,
+    profiles: BTreeMap<Arc<str>, Profiles>,
     decoy: KeyRecord,
     purses: BTreeMap<Currency, PurseKeys>,
 }
 
-/// What packets of the applet look like, each way.
+/// What packets of one kind of card look like, each way: attributes of its keys, never taken from a
+/// packet.
 #[derive(Clone, Copy, Debug)]
 pub struct Profiles {
     /// Orders.
@@ -46,7 +47,7 @@ struct PurseKeys {
 }
 
 impl Context {
-    /// The context of one node.
+    /// The context of one node; `standard` is what most cards' packets look like.
     ///
     /// # Errors
     ///
@@ -56,7 +57,7 @@ impl Context {
         policy: Policy,
         texts: Texts,
         master: Arc<Master>,
-        profiles: Profiles,
+        standard: Profiles,
     ) -> Result<Self, crate::domain::ids::BadId> {
         let mut purses = BTreeMap::new();
         for currency in Currency::all() {
@@ -83,27 +84,40 @@ impl Context {
             },
         };
         let decoy = KeyRecord {
-            profile: profiles.orders,
+            profile: standard.orders,
             keys,
         };
         Ok(Self {
             policy,
             texts,
             master,
-            profiles,
+            profiles: [(STANDARD_PROFILE.into(), standard)].into(),
             decoy,
             purses,
         })
     }
 
+    /// The same, with card profiles besides the standard one.
+    #[must_use]
+    pub fn with_card_profiles(mut self, others: BTreeMap<Arc<str>, Profiles>) -> Self {
+        self.profiles.extend(others);
+        self
+    }
+
+    /// The names of all card profiles.
+    pub fn card_profiles(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.profiles.keys()
+    }
+
     /// The keys under which this line's SIM sends orders or takes confirmations; none when the line
-    /// has no card, or its imported keys can't be opened.
+    /// has no card, its card's profile is no longer configured, or its imported keys can't be opened.
     #[must_use]
     pub fn sim_keys(&self, line: &Line, direction: Direction) -> Option<KeyRecord> {
         let iccid: Iccid = line.iccid.as_deref()?.parse().ok()?;
+        let profiles = self.profiles.get(&line.profile)?;
         let profile = match direction {
-            Direction::Mo => self.profiles.orders,
-            Direction::Mt => self.profiles.confirmations,
+            Direction::Mo => profiles.orders,
+            Direction::Mt => profiles.confirmations,
         };
         let keys = match &line.sealed_keys {
             None => derive(&self.master, &iccid, line.key_version, direction),
@@ -123,12 +137,6 @@ impl Context {
     #[must_use]
     pub const fn decoy(&self) -> &KeyRecord {
         &self.decoy
-    }
-
-    /// How confirmations are secured.
-    #[must_use]
-    pub const fn confirmations(&self) -> &KeyProfile {
-        &self.profiles.confirmations
     }
 
     /// The keys of this node's lane and point of sale of a currency.
@@ -167,5 +175,7 @@ fn sealed_for(column: &[u8], direction: Direction) -> Option<&[u8]> {
     })
 }
 
+/// The profile of cards whose import names none.
+pub const STANDARD_PROFILE: &str = "standard";
 /// ICCID 8900000000000000003 in EF form: of no operator, and with a right check digit.
 const DECOY_CARD: [u8; 10] = [0x98, 0, 0, 0, 0, 0, 0, 0, 0, 0xF3];

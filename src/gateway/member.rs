@@ -301,6 +301,8 @@ pub struct LineImport {
     pub cap: MinorUnits,
     /// Which version of its keys the SIM uses.
     pub key_version: u8,
+    /// Names the card profile of the configuration.
+    pub profile: Arc<str>,
     /// Imported keys, sealed.
     pub sealed_keys: Option<Arc<[u8]>>,
     /// Whether the operator lets the account buy.

@@ -68,6 +68,7 @@ pub(super) fn put_line(rows: &mut Rows, line: &Line) {
         .int(line.cap)
         .int(line.changed.0)
         .int(line.key_version)
+        .text(&line.profile)
         .opt_octets(line.sealed_keys.as_deref());
     put_line_hot_columns(rows, line);
     rows.end();
@@ -116,6 +117,7 @@ pub(super) fn take_line(c: &mut Columns<'_>) -> Result<Line, StoreError> {
         cap: c.small()?,
         changed: Millis(c.int()?),
         key_version: c.small()?,
+        profile: c.shared()?,
         sealed_keys: c.opt_octets()?.map(Arc::from),
         own_limit: c.opt_small()?,
         standing: Standing::by_number(c.small()?),

@@ -48,6 +48,7 @@ table!(
         "cap_minor",
         "changed_ms",
         "key_version",
+        "profile",
         "sealed_keys",
         "own_limit_minor",
         "standing",

@@ -1,7 +1,7 @@
 //! Cards and keys that leave and return: what was paid once is never paid again, by nobody.
 
 use svgate::domain::refusal::Refusal;
-use svgate::gateway::member::{Arrival, ArrivalEnd};
+use svgate::gateway::member::{Arrival, ArrivalEnd, Denied, Outcome};
 
 use crate::asking::order_of;
 use crate::fixture::{Phone, Shop};
@@ -136,4 +136,69 @@ async fn keys_that_are_used_again_go_on_and_references_outlive_them() {
     imported(&shop, &other).await;
     imported(&shop, &rekeyed).await;
     is_known(&shop, &newer, true).await;
+}
+
+#[tokio::test]
+async fn a_packet_is_held_against_the_profile_of_its_card_and_no_other() {
+    let (shop, standard, ..) = paid_once().await;
+    let mut four = Phone {
+        profile: "four",
+        ..Phone::new(5)
+    };
+    imported(&shop, &four).await;
+    let order = order_of(&mut four, "12");
+    assert_eq!(shop.order(&mut four, &order).await.0, ArrivalEnd::Paid);
+    let message = shop.messages().last().unwrap().message.user_data.clone();
+    // UDH 3, CPL 2, CHL 1, SPI 2, KIc, KID, TAR 3, ciphered: CNTR 5, PCNTR 1, CC 4.
+    assert_eq!(
+        (message[5], message[8], &message[10..13]),
+        (17, 0x22, &[0xB2, 0xF0, 4][..])
+    );
+    // A packet made to look as another profile's is refused, whatever its checksum says.
+    let order = order_of(&mut four, "12");
+    let mut posing = Phone {
+        profile: "standard",
+        ..four.clone()
+    };
+    let packet = posing.sealed(&order);
+    assert_eq!(
+        shop.arrive(packet).await.1,
+        ArrivalEnd::Forged("unknown_tar")
+    );
+    let mut posing = Phone {
+        profile: "four",
+        ..standard
+    };
+    let order = order_of(&mut posing, "12");
+    let packet = posing.sealed(&order);
+    assert_eq!(
+        shop.arrive(packet).await.1,
+        ArrivalEnd::Forged("unknown_tar")
+    );
+    // Another profile of the same keys goes on with their counters.
+    four.counter = 1;
+    let old = four.sealed(&order);
+    let standard = Phone {
+        profile: "standard",
+        ..four.clone()
+    };
+    imported(&shop, &standard).await;
+    imported(&shop, &four).await;
+    assert_eq!(shop.arrive(old).await.1, ArrivalEnd::Paid);
+}
+
+#[tokio::test]
+async fn a_profile_that_is_not_configured_is_refused_with_the_whole_import() {
+    let (shop, ..) = paid_once().await;
+    let lines = [(7, "standard"), (8, "five")].map(|(number, profile)| Phone {
+        profile,
+        ..Phone::new(number)
+    });
+    let told = import(&shop, &lines).await;
+    let Outcome::Refused(Denied::Invalid(why)) = told else {
+        panic!("{told:?}")
+    };
+    assert!(why.contains("account A8: profile \"five\""), "{why}");
+    let (end, says) = shop.say(&Phone::new(7), "BAL").await;
+    assert!(says.contains("has no bill"), "{end:?} {says}");
 }

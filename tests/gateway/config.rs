@@ -84,7 +84,7 @@ fn a_stray_key_in_any_section_is_refused_with_its_line() {
         );
         assert!(told[0].contains("known here: "), "{told:?}");
     }
-    assert_eq!(headers, 18);
+    assert_eq!(headers, 21);
 }
 
 #[test]
@@ -150,6 +150,48 @@ fn what_the_shipped_file_says_is_what_holds_without_it() {
     ];
     assert_eq!(required, known.into());
     assert_eq!(optional, 48);
+}
+
+#[test]
+fn card_profiles_are_unlike_and_none_confirms_where_another_orders() {
+    let on = all_switched_on();
+    let with = |from: &str, to: &str| {
+        assert!(on.contains(from));
+        told(&on.replacen(from, to, 1))
+    };
+    let taken = with("name = \"four-octets\"", "name = \"standard\"");
+    assert!(taken[0].contains("[[card_profile]] name: must not be \"standard\""));
+    let line = |text: &str| 1 + on.lines().position(|line| line.contains(text)).unwrap();
+    for (from, to, at, problem) in [
+        (
+            "b2f004",
+            "b2f003",
+            "b2f004",
+            "[[card_profile]] confirmations.tar: must not be the tar of orders",
+        ),
+        (
+            "b2f004",
+            "b2f001",
+            "b2f004",
+            "[[card_profile]] confirmations.tar: must not be the tar of standard's orders",
+        ),
+        (
+            "b2f002",
+            "b2f003",
+            "b2f002",
+            "[keys] confirmations.tar: must not be the tar of four-octets's orders",
+        ),
+    ] {
+        let told = with(from, to);
+        let wanted = format!("svgate.toml:{}: {problem}", line(at));
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with(&wanted), "{told:?} is not {wanted}");
+    }
+    let five = with("cc_octets = 4", "cc_octets = 5");
+    assert!(
+        five[0].contains("[[card_profile]] orders.cc_octets: a cryptographic checksum has 4 or 8"),
+        "{five:?}"
+    );
 }
 
 #[test]

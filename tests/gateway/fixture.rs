@@ -57,6 +57,20 @@ pub(crate) fn profiles() -> Profiles {
     }
 }
 
+/// Cards whose packets carry 4 octets of checksum, under another key set and to another address.
+pub(crate) fn four_octets() -> Profiles {
+    let four = |tar| KeyProfile {
+        kic: 0x22.try_into().unwrap(),
+        kid: 0x22.try_into().unwrap(),
+        cc: CcLength::Four,
+        ..profile(tar)
+    };
+    Profiles {
+        orders: four([0xB2, 0xF0, 0x03]),
+        confirmations: four([0xB2, 0xF0, 0x04]),
+    }
+}
+
 pub(crate) fn policy() -> Policy {
     let eur = eur();
     let class = Class {
@@ -98,7 +112,8 @@ pub(crate) fn fits(text: &str) -> bool {
 
 pub(crate) fn context() -> Arc<Context> {
     let texts = Texts::shipped(fits).unwrap();
-    Arc::new(Context::new(1, policy(), texts, master(), profiles()).unwrap())
+    let context = Context::new(1, policy(), texts, master(), profiles()).unwrap();
+    Arc::new(context.with_card_profiles([("four".into(), four_octets())].into()))
 }
 
 /// Books with their clock, and everything that their commits brought about.
@@ -270,6 +285,7 @@ pub(crate) struct Phone {
     pub(crate) card: u32,
     /// Of the card's keys.
     pub(crate) version: u8,
+    pub(crate) profile: &'static str,
     pub(crate) counter: u64,
     pub(crate) reference: u32,
 }
@@ -281,6 +297,7 @@ impl Phone {
             number,
             card: number,
             version: 1,
+            profile: "standard",
             counter: 0,
             reference: 0,
         }
@@ -311,15 +328,20 @@ impl Phone {
             credit_limit: minor(10_000),
             cap: minor(5_000),
             key_version: self.version,
+            profile: self.profile.into(),
             sealed_keys: None,
             standing: Standing::Active,
         }
     }
 
     pub(crate) fn keys(&self, direction: Direction) -> KeyRecord {
+        let profiles = match self.profile {
+            "four" => four_octets(),
+            _ => profiles(),
+        };
         let profile = match direction {
-            Direction::Mo => profiles().orders,
-            Direction::Mt => profiles().confirmations,
+            Direction::Mo => profiles.orders,
+            Direction::Mt => profiles.confirmations,
         };
         KeyRecord {
             profile,

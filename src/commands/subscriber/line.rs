@@ -1,7 +1,7 @@
 //! One line of a subscribers' file, checked column by column.
 //!
 //! ```text
-//! subscriber,msisdn,iccid,imsi,language,class,currency,credit_limit_minor,cap_minor,key_version[,kic,kid]
+//! subscriber,msisdn,iccid,imsi,language,class,currency,credit_limit_minor,cap_minor,key_version[,profile][,kic,kid]
 //! ```
 
 use std::collections::BTreeSet;
@@ -17,17 +17,41 @@ use crate::auth::sim_keys::{Direction, Master, SimKeys};
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::msisdn::Msisdn;
 use crate::domain::subscriber::Standing;
-use crate::gateway::context::{Context, sealed_column};
+use crate::gateway::context::{Context, STANDARD_PROFILE, sealed_column};
 use crate::gateway::member::LineImport;
 
-/// What a line is checked against: languages and classes that there are.
+/// Which columns a file has beside those that every file has.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    profile: bool,
+    /// How many columns there are.
+    pub columns: usize,
+}
+
+impl Layout {
+    /// What `header` says; `None` when it is not that of a subscribers' file.
+    #[must_use]
+    pub fn of(header: &StringRecord) -> Option<Self> {
+        let columns: Vec<&str> = header.iter().collect();
+        let more = columns.strip_prefix(&COLUMNS)?;
+        let after_profile = more.strip_prefix(&[PROFILE_COLUMN]);
+        let more = after_profile.unwrap_or(more);
+        (more.is_empty() || more == KEY_COLUMNS).then_some(Self {
+            profile: after_profile.is_some(),
+            columns: columns.len(),
+        })
+    }
+}
+
+/// What a line is checked against: languages, classes and card profiles that there are.
 pub struct Known {
     languages: BTreeSet<Arc<str>>,
     classes: BTreeSet<Arc<str>>,
+    profiles: BTreeSet<Arc<str>>,
 }
 
 impl Known {
-    /// The texts' languages and the policy's classes.
+    /// The texts' languages, the policy's classes and the card profiles.
     #[must_use]
     pub fn of(context: &Context) -> Self {
         let languages = context.texts.languages();
@@ -36,14 +60,16 @@ impl Known {
                 .map(|language| language.to_string().into())
                 .collect(),
             classes: context.policy.classes.keys().cloned().collect(),
+            profiles: context.card_profiles().cloned().collect(),
         }
     }
 
-    /// Checks `record`; `tell` hears of each column that is wrong, with what would be right, and
-    /// never of what stands in a column of keys.
+    /// Checks `record`, which has the columns of `layout`; `tell` hears of each column that is wrong,
+    /// with what would be right, and never of what stands in a column of keys.
     pub fn check<'r>(
         &self,
         record: &'r StringRecord,
+        layout: Layout,
         tell: &mut dyn FnMut(&'static str, String),
     ) -> Option<CheckedLine<'r>> {
         let text = |column: usize| record.get(column).unwrap_or_default();
@@ -57,7 +83,12 @@ impl Known {
         let credit_limit = told(minor(text(7)), "credit_limit_minor", tell);
         let cap = told(minor(text(8)), "cap_minor", tell);
         let key_version = told(version(text(9)), "key_version", tell);
-        let keys = told(imported_keys(text(10), text(11)), "kic,kid", tell);
+        let profile = Some(text(10)).filter(|name| layout.profile && !name.is_empty());
+        let profile = profile.unwrap_or(STANDARD_PROFILE);
+        let profile = told(one_of(&self.profiles, profile), PROFILE_COLUMN, tell);
+        let first = if layout.profile { 11 } else { 10 };
+        let keys = imported_keys(text(first), text(first.saturating_add(1)));
+        let keys = told(keys, "kic,kid", tell);
         Some(CheckedLine {
             account: account?,
             msisdn: msisdn?,
@@ -70,6 +101,7 @@ impl Known {
             credit_limit: credit_limit?,
             cap: cap?,
             key_version: key_version?,
+            profile: profile?,
             keys: keys?,
         })
     }
@@ -94,6 +126,7 @@ pub struct CheckedLine<'r> {
     credit_limit: MinorUnits,
     cap: MinorUnits,
     key_version: u8,
+    profile: Arc<str>,
     keys: Option<(&'r str, &'r str)>,
 }
 
@@ -137,6 +170,7 @@ impl CheckedLine<'_> {
             credit_limit: self.credit_limit,
             cap: self.cap,
             key_version: self.key_version,
+            profile: Arc::clone(&self.profile),
             sealed_keys,
             standing: Standing::Active,
         })
@@ -147,13 +181,6 @@ impl CheckedLine<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the imported keys can't be sealed")]
 pub struct NotSealed;
-
-/// Whether these are the columns of a subscribers' file, with or without keys.
-#[must_use]
-pub fn is_header(header: &StringRecord) -> bool {
-    let columns = header.iter().collect::<Vec<_>>();
-    columns == COLUMNS || columns.strip_suffix(&KEY_COLUMNS) == Some(&COLUMNS)
-}
 
 fn told<T, E: ToString>(
     read: Result<T, E>,
@@ -233,6 +260,7 @@ const COLUMNS: [&str; 10] = [
     "cap_minor",
     "key_version",
 ];
+const PROFILE_COLUMN: &str = "profile";
 const KEY_COLUMNS: [&str; 2] = ["kic", "kid"];
 /// Longer than any account number that billing systems are known to give.
 const ACCOUNT_MAX: usize = 64;
@@ -252,6 +280,7 @@ mod tests {
         Known {
             languages: ["en".into()].into(),
             classes: ["standard".into()].into(),
+            profiles: ["standard".into(), "four".into()].into(),
         }
     }
 
@@ -262,7 +291,7 @@ mod tests {
 
     fn import(kic: &str, kid: &str) -> LineImport {
         let record = record(kic, kid);
-        let line = known().check(&record, &mut |column, problem| {
+        let line = known().check(&record, with_keys(), &mut |column, problem| {
             panic!("{column}: {problem}")
         });
         line.unwrap().import(&master()).unwrap()
@@ -298,6 +327,43 @@ mod tests {
         );
     }
 
+    fn with_keys() -> Layout {
+        layout(&KEY_COLUMNS).unwrap()
+    }
+
+    fn layout(more: &[&str]) -> Option<Layout> {
+        Layout::of(&COLUMNS.iter().chain(more).collect())
+    }
+
+    #[test]
+    fn a_card_has_the_profile_of_its_column_or_the_standard_one() {
+        assert!(layout(&["kic", "kid", "profile"]).is_none() && layout(&["kic"]).is_none());
+        let plain = "A-1,+4915112345601,8949020000000000014,262020000000001,en,standard,EUR,1,2,3";
+        let profile = |more: &[&str], cells: &str| {
+            let record: StringRecord = format!("{plain}{cells}").split(',').collect();
+            let mut told = String::new();
+            let layout = layout(more).unwrap();
+            assert_eq!(record.len(), layout.columns);
+            let line = known().check(&record, layout, &mut |column, problem| {
+                told = format!("{column}: {problem}");
+            });
+            line.map(|line| line.import(&master()).unwrap().profile.to_string())
+                .ok_or(told)
+        };
+        assert_eq!(profile(&[], ""), Ok("standard".into()));
+        assert_eq!(profile(&["kic", "kid"], ",,"), Ok("standard".into()));
+        assert_eq!(profile(&["profile"], ",four"), Ok("four".into()));
+        assert_eq!(profile(&["profile"], ","), Ok("standard".into()));
+        assert_eq!(
+            profile(&["profile", "kic", "kid"], ",four,,"),
+            Ok("four".into())
+        );
+        assert_eq!(
+            profile(&["profile"], ",five"),
+            Err("profile: not configured; there are four, standard".into())
+        );
+    }
+
     #[test]
     fn derived_keys_need_no_columns() {
         assert!(import("", "").sealed_keys.is_none());
@@ -307,7 +373,7 @@ mod tests {
     fn a_wrong_key_is_told_without_being_quoted() {
         let record = record("5ec2e7", "00");
         let mut told = String::new();
-        let line = known().check(&record, &mut |column, problem| {
+        let line = known().check(&record, with_keys(), &mut |column, problem| {
             told = format!("{column}: {problem}");
         });
         assert!(line.is_none() && told.starts_with("kic,kid: "), "{told}");

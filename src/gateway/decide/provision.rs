@@ -62,8 +62,17 @@ fn open_purses(world: &mut World, currency: Currency, context: &Context) {
     }
 }
 
-/// A chunk of checked lines. The same again changes nothing.
+/// A chunk of checked lines, applied whole or not at all. The same again changes nothing.
 pub(super) fn lines(world: &mut World, lines: Vec<LineImport>, context: &Context) -> Outcome {
+    let unknown = lines
+        .iter()
+        .find(|import| !context.card_profiles().any(|name| *name == import.profile));
+    if let Some(import) = unknown {
+        return Outcome::Refused(Denied::Invalid(format!(
+            "account {}: profile {:?} is not among the configuration's [[card_profile]]",
+            import.account, import.profile
+        )));
+    }
     let (mut added, mut changed) = (0_u64, 0_u64);
     for import in lines {
         let known = world.by_account.get(&import.account).copied();
@@ -113,6 +122,7 @@ fn add(world: &mut World, import: LineImport, context: &Context) {
             crate::domain::Millis(0)
         },
         key_version: import.key_version,
+        profile: import.profile,
         sealed_keys: import.sealed_keys,
         from_sim: FromSim::default(),
         mt_counter: 0,
@@ -151,6 +161,7 @@ fn update(world: &mut World, before: &Line, import: LineImport) -> bool {
         cap: import.cap,
         standing,
         key_version: import.key_version,
+        profile: Arc::clone(&import.profile),
         // Sealing is randomized: keys are replaced only with a new card or version.
         sealed_keys: if new_card || new_version {
             import.sealed_keys.clone()

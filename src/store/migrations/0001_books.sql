@@ -33,6 +33,7 @@ create table line (
     start_code integer,                     -- 4 digits, while one is out
     changed_ms integer not null,            -- SIM or number last changed
     key_version integer not null,           -- 1 to 255
+    profile text not null,                  -- the configuration's card profile
     sealed_keys blob,                       -- imported keys under the master key
     mo_counter integer not null,            -- 40 bits
     mo_digest blob not null,                -- 8 octets, or empty before the first
