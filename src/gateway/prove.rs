@@ -16,7 +16,7 @@ use crate::domain::purchase::State;
 use crate::domain::recent::ByReference;
 use crate::gateway::context::Context;
 use crate::gateway::identity;
-use crate::gateway::member::{Arrival, Content, KioskItem, Member};
+use crate::gateway::member::{Arrival, Content, KioskItem, LineImport, Member};
 use crate::gateway::policy::after_s;
 use crate::gateway::world::{Wants, World};
 use crate::sms::Message;
@@ -114,16 +114,15 @@ pub fn first_wants(member: &Member, wants: &mut Wants) {
         }
         Member::ImportLines(lines) => {
             for line in lines {
-                wants.accounts.insert(Arc::clone(&line.account));
-                wants.msisdns.insert(line.msisdn);
-                wants.numbers.insert(line.msisdn);
-                wants.iccids.insert(Arc::clone(&line.iccid));
-                wants.cards.insert(Arc::clone(&line.iccid));
+                line_wants(line, wants);
             }
         }
         Member::ImportMerchant(import) => {
             wants.merchants.insert(import.merchant.id.clone());
             wants.catalogues.insert(import.merchant.id.clone());
+            if !import.merchant.open {
+                wants.untaken.insert(import.merchant.id.clone());
+            }
             wants
                 .terminals
                 .extend(import.terminals.iter().map(|t| t.id.clone()));
@@ -140,6 +139,14 @@ pub fn first_wants(member: &Member, wants: &mut Wants) {
         Member::CloseBatch { .. } | Member::BatchWritten { .. } | Member::Reached { .. } => {}
         Member::SweepParts => wants.all_parts = true,
     }
+}
+
+fn line_wants(line: &LineImport, wants: &mut Wants) {
+    wants.accounts.insert(Arc::clone(&line.account));
+    wants.msisdns.insert(line.msisdn);
+    wants.numbers.insert(line.msisdn);
+    wants.iccids.insert(Arc::clone(&line.iccid));
+    wants.cards.insert(Arc::clone(&line.iccid));
 }
 
 /// Opens a member's content. Called once for each, in order of arrival, when the rows of
@@ -197,6 +204,11 @@ pub fn further_wants(world: &World, proved: &Proved, wants: &mut Wants) {
             wants
                 .cards
                 .extend(lines.filter_map(|line| line.iccid.clone()));
+        }
+        Proved::Other(Member::ImportMerchant(import)) if !import.merchant.open => {
+            for id in world.untaken(&import.merchant.id) {
+                purchase_wants(world, id, wants);
+            }
         }
         Proved::Other(Member::KioskOrder(order)) => {
             let key = (order.terminal.clone(), Arc::clone(&order.client_reference));

@@ -330,6 +330,20 @@ impl World {
         row.map(|row| row.balance).unwrap_or_default()
     }
 
+    /// This merchant's paid purchases whose acks no terminal has taken, as far as they were read.
+    #[must_use]
+    pub fn untaken(&self, merchant: &MerchantId) -> Vec<PurchaseId> {
+        let paid = |id: &PurchaseId| {
+            self.purchases.get(id).is_some_and(|record| {
+                record.life.state == State::Paid && record.merchant.as_ref() == Some(merchant)
+            })
+        };
+        let acks = self.acks.iter().map(|(_, id)| *id);
+        let mut untaken: Vec<PurchaseId> = acks.filter(paid).collect();
+        untaken.sort_unstable();
+        untaken
+    }
+
     /// Moves money, all of `movements` or nothing, and writes their transfers.
     ///
     /// # Errors

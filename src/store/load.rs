@@ -250,6 +250,19 @@ fn purchases(query: &mut Query, wants: &Wants) {
              cross join purchase p on p.purchase_id = o.purchase_id;"
         ));
     }
+    if !wants.untaken.is_empty() {
+        let merchants = keys(&wants.untaken, |rows, id| {
+            rows.text(id.as_str());
+        });
+        query.argument(merchants.into_json(1));
+        query.add(format_args!(
+            "select {TAG_ACK}, {columns} from json_each(?) j
+             cross join terminal t on t.merchant_id = j.value
+             cross join open_ack o on o.terminal_id = t.terminal_id
+             cross join purchase p on p.purchase_id = o.purchase_id and p.state = 'paid'
+             limit {UNTAKEN_MAX};"
+        ));
+    }
     if !wants.pons.is_empty() {
         let pons = keys(&wants.pons, |rows, pon| {
             rows.int(pon.number());
@@ -341,5 +354,8 @@ fn keys<'a, K: 'a>(wanted: impl IntoIterator<Item = &'a K>, put: impl Fn(&mut Ro
     rows
 }
 
+/// Purchases that go back in the commit that closes their merchant; those beyond go back when their
+/// terminals take too long, or when the merchant is closed again.
+const UNTAKEN_MAX: u32 = 2_000;
 /// Sets of parts that one sweep looks at: the next goes on.
 const SWEEP_MAX: u32 = 5_000;

@@ -2,6 +2,7 @@
 
 use svgate::domain::charge::Charge;
 use svgate::domain::purchase::State;
+use svgate::domain::refusal::Refusal;
 use svgate::gateway::books::{AckQuestion, Acks, Books};
 use svgate::gateway::member::{ArrivalEnd, Denied, Member, Outcome, Resolve, TerminalAct, Word};
 
@@ -287,4 +288,51 @@ async fn a_machine_whose_ends_are_unknown_sells_again() {
         shop.say(&Phone::new(2), "BUY 4711 13").await.0,
         ArrivalEnd::Paid
     );
+}
+
+#[tokio::test]
+async fn a_merchant_that_closes_gives_back_what_no_machine_has_taken() {
+    let (shop, phone) = shop().await;
+    let taken = shop.bought(&phone, "BUY 4711 12").await;
+    shop.told(0, 1, Word::Accept).await;
+    let untaken = shop.bought(&phone, "BUY 4711 13").await;
+    let elsewhere = shop.bought(&Phone::new(1), "BUY 4712 12").await;
+    let mut closed = merchant(2);
+    closed.merchant.open = false;
+    let close = || shop.submit(Member::ImportMerchant(Box::new(closed.clone())));
+    assert_eq!(
+        close().await,
+        Outcome::Imported {
+            added: 0,
+            changed: 1
+        }
+    );
+    assert_eq!(shop.state(untaken).await, State::Refunded);
+    assert_eq!(shop.state(elsewhere).await, State::Refunded);
+    assert_eq!(
+        shop.purchase(untaken).await.reason.as_deref(),
+        Some("the merchant was closed")
+    );
+    assert!(shop.last_words().starts_with("Refunded 2.60 EUR"));
+    assert_eq!(shop.balance("pos_held").await, 200, "what was taken stands");
+    assert_eq!(
+        shop.told(0, 2, Word::Accept).await,
+        (State::Refunded, false)
+    );
+    let all = Word::Supplied { units: None };
+    assert_eq!(
+        shop.told(0, 1, all).await,
+        (State::Supplied { units: 1 }, true)
+    );
+    assert_eq!(shop.state(taken).await, State::Supplied { units: 1 });
+    let again = close().await;
+    assert_eq!(
+        again,
+        Outcome::Imported {
+            added: 0,
+            changed: 0
+        }
+    );
+    let end = shop.say(&phone, "BUY 4712 12").await.0;
+    assert_eq!(end, ArrivalEnd::Refused(Refusal::MerchantClosed));
 }

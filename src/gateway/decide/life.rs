@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::Millis;
 use crate::domain::charge::Charge;
-use crate::domain::ids::PurchaseId;
+use crate::domain::ids::{MerchantId, PurchaseId};
 use crate::domain::ledger::Account;
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::pon::Pon;
@@ -120,6 +120,18 @@ pub(super) fn deadline(world: &mut World, id: PurchaseId, context: &Context) -> 
     match step(world, id, Event::DeadlinePassed, None, context) {
         Ok(_) => Outcome::Done,
         Err(_) => Outcome::AlreadyDone,
+    }
+}
+
+/// A merchant no longer sells: what was paid and no terminal has taken goes back.
+pub(super) fn revoke(world: &mut World, merchant: &MerchantId, context: &Context) {
+    let reason: Arc<str> = "the merchant was closed".into();
+    for id in world.untaken(merchant) {
+        let reason = Some(Arc::clone(&reason));
+        if step(world, id, Event::MerchantRevoked, reason, context).is_err() {
+            let text = "the refund could not be made when the merchant was closed".to_owned();
+            world.notice("not_revoked", Some(id), None, text);
+        }
     }
 }
 

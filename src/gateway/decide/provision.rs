@@ -10,7 +10,7 @@ use crate::domain::money::Currency;
 use crate::domain::recent::Recent;
 use crate::domain::subscriber::{FromSim, Line, OpenBill, Standing};
 use crate::gateway::context::Context;
-use crate::gateway::decide::billing;
+use crate::gateway::decide::{billing, life};
 use crate::gateway::member::{
     Denied, LineImport, LoadPurse, MerchantImport, Outcome, TerminalImport,
 };
@@ -345,6 +345,9 @@ pub(super) fn merchant(world: &mut World, import: MerchantImport, context: &Cont
                 .insert(after.short_code, after.id.clone());
             world.terminals.insert(after.id.clone(), after);
         }
+    }
+    if !merchant.open {
+        life::revoke(world, &merchant.id, context);
     }
     Outcome::Imported { added, changed }
 }

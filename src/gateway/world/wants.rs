@@ -70,6 +70,8 @@ wants! {
     purchases: PurchaseId,
     /// Open acks with their purchases.
     acks: (TerminalId, i64),
+    /// Paid purchases of a merchant that no terminal has taken, up to a bound, with their acks.
+    untaken: MerchantId,
     /// Payment order numbers with their purchases.
     pons: Pon,
     /// Kiosks' orders by their own name, with their purchases.
