@@ -142,7 +142,8 @@ Examples:
   svgate merchant import merchants.toml --dry-run
   svgate merchant import merchants.toml --json
 
-[[merchant]]           id, name, currency, tax_code; discount_basis_points (0), open (true)
+[[merchant]]           id, name, currency, tax_code; discount_basis_points (0), open (true),
+                       unknown_end (wait; refund, supplied)
 [[merchant.item]]      code, name, retail_minor, wholesale_minor
 [[merchant.terminal]]  id, short_code; items ([]: all), slots (1), token_sha256
 Items that a merchant's file no longer names are no longer sold; terminals take no order any more.

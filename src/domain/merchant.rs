@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 use crate::domain::Millis;
 use crate::domain::catalogue::{ItemCode, ShortCode};
 use crate::domain::charge::Price;
@@ -23,6 +25,41 @@ pub struct Merchant {
     pub discount_basis_points: u32,
     /// Whether it sells.
     pub open: bool,
+    /// What counts when a terminal took an ack and never reported.
+    pub unknown_end: UnknownEnd,
+}
+
+/// What a merchant's contract says of an end that nobody reported in time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnknownEnd {
+    /// It stays unknown until a late report, or a person.
+    #[default]
+    Wait,
+    /// Nothing was given out: the merchant bears the loss.
+    Refund,
+    /// All was given out: the charge stands.
+    Supplied,
+}
+
+impl UnknownEnd {
+    /// The name in files and in the store.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Refund => "refund",
+            Self::Supplied => "supplied",
+        }
+    }
+
+    /// The value of this name.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        [Self::Wait, Self::Refund, Self::Supplied]
+            .into_iter()
+            .find(|end| end.name() == name)
+    }
 }
 
 /// One line of a merchant's price list.

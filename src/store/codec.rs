@@ -8,7 +8,7 @@ use crate::domain::Millis;
 use crate::domain::catalogue::{ItemCode, ShortCode};
 use crate::domain::charge::{Charge, Price};
 use crate::domain::ids::{IdSource, MerchantId, PurchaseId, SubscriberId, TerminalId};
-use crate::domain::merchant::{Item, Merchant, Terminal};
+use crate::domain::merchant::{Item, Merchant, Terminal, UnknownEnd};
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::msisdn::Msisdn;
 use crate::domain::pon::Pon;
@@ -148,6 +148,7 @@ pub(super) fn put_merchant(rows: &mut Rows, merchant: &Merchant) {
         .text(&merchant.tax_code)
         .int(merchant.discount_basis_points)
         .int(merchant.open)
+        .text(merchant.unknown_end.name())
         .end();
 }
 
@@ -159,6 +160,8 @@ pub(super) fn take_merchant(c: &mut Columns<'_>) -> Result<Merchant, StoreError>
         tax_code: c.shared()?,
         discount_basis_points: c.small()?,
         open: c.int()? != 0,
+        unknown_end: UnknownEnd::by_name(c.text()?)
+            .ok_or_else(|| corrupt("merchant.unknown_end"))?,
     })
 }
 

@@ -104,6 +104,7 @@ table!(
         "tax_code",
         "discount_basis_points",
         "open",
+        "unknown_end",
     ]
 );
 

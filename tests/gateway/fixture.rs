@@ -15,7 +15,7 @@ use svgate::domain::Millis;
 use svgate::domain::bill::Calendar;
 use svgate::domain::charge::Price;
 use svgate::domain::ids::{PurchaseId, TerminalId};
-use svgate::domain::merchant::{Item, Merchant};
+use svgate::domain::merchant::{Item, Merchant, UnknownEnd};
 use svgate::domain::money::{Currency, MinorUnits};
 use svgate::domain::subscriber::Standing;
 use svgate::gateway::books::{Books, Committed};
@@ -260,6 +260,7 @@ pub(crate) fn merchant(machines: u32) -> MerchantImport {
             tax_code: "standard".into(),
             discount_basis_points: 500,
             open: true,
+            unknown_end: UnknownEnd::Wait,
         },
         items: vec![
             item("12", "Espresso", 250, 200),

@@ -1,6 +1,7 @@
 //! Acks: who takes one, what it leads to, and what goes back.
 
 use svgate::domain::charge::Charge;
+use svgate::domain::merchant::UnknownEnd;
 use svgate::domain::purchase::State;
 use svgate::domain::refusal::Refusal;
 use svgate::gateway::books::{AckQuestion, Acks, Books};
@@ -88,6 +89,45 @@ async fn a_silent_machine_is_never_refunded_by_time_alone() {
         "a late report"
     );
     assert_eq!(shop.balance("pos_held").await, 0);
+}
+
+#[tokio::test]
+async fn an_end_that_nobody_reported_counts_as_the_merchants_contract_says() {
+    let (shop, phone) = shop().await;
+    for (ack, unknown_end, state, held) in [
+        (1, UnknownEnd::Refund, State::Refunded, 0),
+        (2, UnknownEnd::Supplied, State::Supplied { units: 2 }, 400),
+    ] {
+        let mut file = merchant(2);
+        file.merchant.unknown_end = unknown_end;
+        shop.submit(Member::ImportMerchant(Box::new(file))).await;
+        shop.alive(0).await;
+        let id = shop.bought(&phone, "BUY 4711 12 x2").await;
+        shop.told(0, ack, Word::Accept).await;
+        shop.pass_ms(89_999);
+        assert_eq!(shop.timer(id).await, Outcome::AlreadyDone);
+        assert_eq!(shop.state(id).await, State::Accepted, "in its time");
+        shop.pass_ms(1);
+        assert_eq!(shop.timer(id).await, Outcome::Done);
+        assert_eq!(shop.state(id).await, state);
+        assert_eq!(shop.balance("pos_held").await, held);
+        let why = format!(
+            "the merchant's contract: unknown_end is {}",
+            unknown_end.name()
+        );
+        assert_eq!(
+            shop.purchase(id).await.reason.as_deref(),
+            Some(why.as_str())
+        );
+        assert_eq!(shop.timer(id).await, Outcome::AlreadyDone, "once");
+        shop.pass_ms(600_000);
+    }
+    assert_eq!(shop.notices().await, ["resolved", "resolved"]);
+    let late = Word::Supplied { units: Some(1) };
+    assert_eq!(
+        shop.told(0, 2, late).await,
+        (State::Supplied { units: 2 }, false)
+    );
 }
 
 #[tokio::test]

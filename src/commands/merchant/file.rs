@@ -12,7 +12,7 @@ use crate::config::reading::{Example, Placed, Reading, Section};
 use crate::domain::catalogue::{ItemCode, ShortCode};
 use crate::domain::charge::Price;
 use crate::domain::ids::{MerchantId, TerminalId};
-use crate::domain::merchant::{Item, Merchant};
+use crate::domain::merchant::{Item, Merchant, UnknownEnd};
 use crate::domain::money::{Currency, MinorUnits};
 use crate::gateway::member::{MerchantImport, TerminalImport};
 use crate::gateway::policy::Policy;
@@ -75,6 +75,8 @@ struct MerchantSection {
     #[serde(default = "yes")]
     open: bool,
     #[serde(default)]
+    unknown_end: UnknownEnd,
+    #[serde(default)]
     item: Vec<ItemSection>,
     #[serde(default)]
     terminal: Vec<TerminalSection>,
@@ -129,6 +131,7 @@ impl MerchantSection {
                 tax_code: self.tax_code,
                 discount_basis_points: self.discount_basis_points,
                 open: self.open,
+                unknown_end: self.unknown_end,
             },
             items: self.item.into_iter().map(item).collect(),
             terminals: self.terminal.into_iter().map(terminal).collect(),

@@ -7,6 +7,7 @@ use crate::domain::Millis;
 use crate::domain::charge::Charge;
 use crate::domain::ids::{MerchantId, PurchaseId};
 use crate::domain::ledger::Account;
+use crate::domain::merchant::UnknownEnd;
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::pon::Pon;
 use crate::domain::purchase::{Effect, Event, State};
@@ -118,9 +119,36 @@ pub(super) fn deadline(world: &mut World, id: PurchaseId, context: &Context) -> 
         return refund_again(world, id, context);
     }
     match step(world, id, Event::DeadlinePassed, None, context) {
+        Ok(State::Unknown) => {
+            by_contract(world, id, context);
+            Outcome::Done
+        }
         Ok(_) => Outcome::Done,
         Err(_) => Outcome::AlreadyDone,
     }
+}
+
+/// An end that has just become unknown counts as the merchant's contract says. It is decided once,
+/// here: a report that comes later comes too late.
+fn by_contract(world: &mut World, id: PurchaseId, context: &Context) {
+    let Some(record) = world.purchases.get(&id) else {
+        return;
+    };
+    let merchant = record.merchant.as_ref();
+    let merchant = merchant.and_then(|merchant| world.merchants.get(merchant));
+    let says = merchant.map(|merchant| merchant.unknown_end);
+    let units = match says.unwrap_or_default() {
+        UnknownEnd::Wait => return,
+        UnknownEnd::Refund => 0,
+        UnknownEnd::Supplied => record.life.units,
+    };
+    let resolve = Resolve {
+        purchase: id,
+        units: Some(units),
+        who: "the merchant's contract".into(),
+        why: format!("unknown_end is {}", says.unwrap_or_default().name()).into(),
+    };
+    resolved(world, &resolve, context);
 }
 
 /// A merchant no longer sells: what was paid and no terminal has taken goes back.

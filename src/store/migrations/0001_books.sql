@@ -76,7 +76,8 @@ create table merchant (
     currency text not null,
     tax_code text not null,
     discount_basis_points integer not null, -- hundredths of a percent
-    open integer not null                   -- 0 or 1
+    open integer not null,                  -- 0 or 1
+    unknown_end text not null               -- wait, refund or supplied
 ) strict;
 
 create table item (
