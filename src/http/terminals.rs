@@ -108,7 +108,9 @@ pub(super) async fn accept<B: Books>(
     act(&http, caller, ack, said, Word::Accept).await
 }
 
-/// The machine gives the ack back before anything came out: the buyer is refunded.
+/// The machine does not take the ack and gives it back: the buyer is refunded.
+///
+/// Once it was accepted that is too late: a machine that then gives nothing out reports `failed`.
 #[utoipa::path(
     post, path = "/v1/terminals/{id}/acks/{n}/withdraw", tag = "terminals",
     operation_id = "withdrawAck",

@@ -232,6 +232,34 @@ async fn words_out_of_order_change_nothing_and_goods_after_a_refund_are_noticed(
     assert_eq!(shop.state(id).await, State::Refunded);
 }
 
+/// Two hands of one machine: what the first has taken the second can't give back, nor the reverse.
+#[tokio::test]
+async fn of_accept_and_withdraw_the_first_wins_and_the_other_hears_what_stands() {
+    let (shop, phone) = shop().await;
+    for (ack, words, first, second, stands) in [
+        (
+            1,
+            "BUY 4711 12",
+            Word::Accept,
+            Word::Withdraw,
+            State::Accepted,
+        ),
+        (
+            2,
+            "BUY 4711 12 x2",
+            Word::Withdraw,
+            Word::Accept,
+            State::Refunded,
+        ),
+    ] {
+        let id = shop.bought(&phone, words).await;
+        assert_eq!(shop.told(0, ack, first).await, (stands, true));
+        assert_eq!(shop.told(0, ack, second).await, (stands, false));
+        assert_eq!(shop.told(0, ack, first).await, (stands, true), "said again");
+        assert_eq!(shop.state(id).await, stands);
+    }
+}
+
 #[tokio::test]
 async fn a_reset_counts_as_success_only_when_approval_was_journalled() {
     let (shop, phone) = shop().await;
