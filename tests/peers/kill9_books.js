@@ -66,4 +66,4 @@ function checkBooks(checks, journal, file) {
   checks.claim('no message is left behind', 1, outbox.n === 0 ? [] : [`${outbox.n} in the outbox`]);
 }
 
-module.exports = { checkBooks };
+module.exports = { checkBalances, checkBooks, query };

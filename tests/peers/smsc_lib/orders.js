@@ -9,6 +9,8 @@ const {
 const LANGUAGES = ['de', 'fr', 'ar'];
 const SECURED_EACH = 6;
 const TEXTS_EACH = 4;
+/** Four phones of five make orders in words too. */
+const ORDERS_EACH = SECURED_EACH + TEXTS_EACH * 0.8;
 
 /** How a phone is registered, and how many orders it makes by which way. */
 function phoneOf(number) {
@@ -24,7 +26,7 @@ function phoneOf(number) {
 
 /** How many phones it takes for so many orders. */
 function phonesFor(orders) {
-  return Math.ceil(orders / (SECURED_EACH + TEXTS_EACH * 0.8));
+  return Math.ceil(orders / ORDERS_EACH);
 }
 
 /** The orders of one phone, in the order in which its subscriber makes them. */
@@ -107,4 +109,6 @@ function appletOrder(order) {
   return { verb: 'buy', item: order.code, quantity: order.quantity, ...common };
 }
 
-module.exports = { appletOrder, ordersOf, phoneOf, phonesFor };
+module.exports = {
+  ORDERS_EACH, appletOrder, ordersOf, phoneOf, phonesFor,
+};
