@@ -34,6 +34,7 @@ use tokio::sync::mpsc;
 
 use crate::config::Config;
 use crate::domain::Millis;
+use crate::gateway::books::StoreError;
 use crate::gateway::context::Context;
 use crate::gateway::deadlines::{DeadlineLimits, Deadlines};
 use crate::gateway::upkeep::Upkeep as _;
@@ -178,7 +179,12 @@ impl Gateway {
         let steady = Steady::new(Arc::clone(&clock), elapsed_us, self.last_commit);
         let pulse = Arc::new(Pulse::new(clock, self.readiness.clone(), steady));
         let mut running = Running::new();
-        running.start(Part::Writer, async { Ok(self.writer.run().await?) });
+        running.start(Part::Writer, async {
+            self.writer.run().await.map_err(|error| match error {
+                StoreError::Unknown => ServeError::Unflushed,
+                other => other.into(),
+            })
+        });
         let (quieting, quiet) = mpsc::channel(1);
         let binds = Binds {
             books: Watched::new(self.store.clone(), Arc::clone(&pulse)),

@@ -14,6 +14,12 @@ pub enum ServeError {
     /// The books can't be opened, or their writer failed.
     #[error("the books: {0}")]
     Store(#[from] StoreError),
+    /// The disk did not take what the writer flushed.
+    #[error(
+        "the books: the disk failed to flush them, and what it has is unknown; \
+         mend the disk and start again, which reads the log"
+    )]
+    Unflushed,
     /// A bind's password can't be had.
     #[error("smsc {smsc}")]
     Password {
