@@ -13,6 +13,7 @@
 mod commits;
 mod deliveries;
 mod error;
+mod figures;
 mod health;
 mod links;
 mod outbox;
@@ -39,11 +40,12 @@ use crate::gateway::context::Context;
 use crate::gateway::deadlines::{DeadlineLimits, Deadlines};
 use crate::gateway::upkeep::Upkeep as _;
 use crate::http::doorway::{Doorway, Transport};
-use crate::http::health::{Readiness, metrics_router};
+use crate::http::health::{Readiness, Scraped, metrics_router};
 use crate::http::metrics::HttpMetrics;
 use crate::http::wakes::Wakes;
 use crate::http::{HttpSettings, HttpState, Surroundings};
 use crate::serve::commits::{Commits, keep_journal};
+use crate::serve::figures::Figures;
 use crate::serve::links::{Bind, Binds};
 use crate::serve::outbox::{Outbox, Way};
 use crate::serve::reach::{SmscReach, keep_reach};
@@ -111,6 +113,7 @@ impl Gateway {
         let clock = Arc::clone(&surroundings.now);
         let on_commit = commits.on_commit();
         let (store, writer) = Store::open(&options, context, clock, on_commit).await?;
+        let writer = writer.watched(commits.watch(Arc::clone(&surroundings.elapsed_us)));
         let last_commit = store.last_commit().await?;
         let mut reaches = BTreeMap::new();
         for bind in &binds {
@@ -177,7 +180,8 @@ impl Gateway {
         let clock = Arc::clone(&self.surroundings.now);
         let elapsed_us = Arc::clone(&self.surroundings.elapsed_us);
         let steady = Steady::new(Arc::clone(&clock), elapsed_us, self.last_commit);
-        let pulse = Arc::new(Pulse::new(clock, self.readiness.clone(), steady));
+        let purchases = self.metrics.purchases.clone();
+        let pulse = Arc::new(Pulse::new(clock, self.readiness.clone(), steady, purchases));
         let mut running = Running::new();
         running.start(Part::Writer, async {
             self.writer.run().await.map_err(|error| match error {
@@ -325,7 +329,15 @@ impl Listeners {
         running.start(Part::Http, async {
             serving.await.map_err(ServeError::System)
         });
-        let router = metrics_router(Arc::new(self.registry), self.readiness);
+        let storage = flow.metrics.storage.clone();
+        let figures = Figures::new(flow.books.inner().clone(), storage);
+        let closed = figures.clone().close_after(running.reached(Stage::Closing));
+        running.start(Part::House, ending(closed));
+        let scraped = Scraped {
+            registry: self.registry,
+            refresh: Box::new(move || Box::pin(figures.read())),
+        };
+        let router = metrics_router(scraped, self.readiness);
         let shutdown = running.reached(Stage::Ended);
         let serving = crate::http::serve(self.metrics_doorway, router, shutdown);
         running.start(Part::Metrics, async {

@@ -19,6 +19,7 @@ mod save;
 mod sqlite;
 mod statements;
 mod tables;
+mod told;
 mod upkeep;
 mod views;
 mod writer;

@@ -47,6 +47,30 @@ pub struct Committed {
 /// Told of every commit, in order, on the writer's own time: it must not wait.
 pub type OnCommit = Arc<dyn Fn(Committed) + Send + Sync>;
 
+/// What became of a batch of the writer's, for those who count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchEnd {
+    /// It is stored.
+    Stored {
+        /// Members that were decided in it.
+        members: usize,
+        /// From taking them to the commit, microseconds.
+        us: u64,
+    },
+    /// It is not stored, or nobody knows whether it is.
+    Failed,
+}
+
+/// Watches the writer: a stopwatch in microseconds, and who is told of each batch's end, on the
+/// writer's own time.
+#[derive(Clone)]
+pub struct WriterWatch {
+    /// Microseconds on a clock that never goes back.
+    pub elapsed_us: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// Told of each batch. It must not wait.
+    pub told: Arc<dyn Fn(BatchEnd) + Send + Sync>,
+}
+
 /// The books. One trait for every database.
 pub trait Books: Clone + Send + Sync + 'static {
     /// Decides `member` against the books as they stand, and stores what follows whole or not at

@@ -150,6 +150,8 @@ pub struct Moved {
     pub deadline: Option<Millis>,
     /// The terminal that waits for it.
     pub terminal: Option<TerminalId>,
+    /// How long ago its merchant was paid, ms; none before that.
+    pub since_paid_ms: Option<i64>,
 }
 
 /// The rows of one batch, read and changed.

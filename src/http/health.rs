@@ -1,6 +1,7 @@
 //! Whether the process lives, whether it can take orders, and what it counts.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::State;
@@ -74,12 +75,23 @@ impl Need {
     }
 }
 
+/// What `/metrics` tells.
+pub struct Scraped {
+    /// Everything that is counted.
+    pub registry: Registry,
+    /// Reads what stands elsewhere and is told as it is when someone asks; within a bound of its own.
+    pub refresh: Refresh,
+}
+
+/// Brings numbers up to date.
+pub type Refresh = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
 /// The listener for those who watch: `/metrics`, `/healthz` and `/readyz`. It has no credential, so
 /// it belongs on a network of the operator's own.
-pub fn metrics_router(registry: Arc<Registry>, readiness: Readiness) -> Router {
+pub fn metrics_router(scraped: Scraped, readiness: Readiness) -> Router {
     let metrics = Router::new()
         .route("/metrics", get(metrics))
-        .with_state(registry);
+        .with_state(Arc::new(scraped));
     metrics
         .merge(routes(readiness))
         .fallback(super::no_such_path)
@@ -132,9 +144,10 @@ pub(super) async fn readyz(State(readiness): State<Readiness>) -> Result<Json<Re
     }
 }
 
-async fn metrics(State(registry): State<Arc<Registry>>) -> Response {
+async fn metrics(State(scraped): State<Arc<Scraped>>) -> Response {
+    (scraped.refresh)().await;
     let mut text = String::new();
-    match prometheus_client::encoding::text::encode(&mut text, &registry) {
+    match prometheus_client::encoding::text::encode(&mut text, &scraped.registry) {
         Ok(()) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

@@ -11,12 +11,15 @@ use std::sync::Arc;
 
 use crate::domain::Millis;
 use crate::domain::ids::{PurchaseId, TerminalId};
-use crate::gateway::books::{Committed, OnCommit};
+use crate::domain::purchase::State;
+use crate::gateway::books::{BatchEnd, Committed, OnCommit, WriterWatch};
 use crate::gateway::record::OutboxRow;
 use crate::gateway::world::{Moved, Notice};
 use crate::http::wakes::Wakes;
+use crate::serve::Elapsed;
 use crate::serve::tray::Tray;
 use crate::telemetry::Metrics;
+use crate::telemetry::purchases::Stage;
 
 /// Where the parts of a commit go.
 #[derive(Clone)]
@@ -54,6 +57,19 @@ impl Commits {
         Arc::new(move |committed| commits.tell(committed))
     }
 
+    /// What the writer tells of its batches besides.
+    pub(super) fn watch(&self, elapsed_us: Elapsed) -> WriterWatch {
+        let storage = self.metrics.storage.clone();
+        let told = move |end| match end {
+            BatchEnd::Stored { members, us } => storage.committed(members, us),
+            BatchEnd::Failed => storage.commit_failed(),
+        };
+        WriterWatch {
+            elapsed_us,
+            told: Arc::new(told),
+        }
+    }
+
     fn tell(&self, committed: Committed) {
         let Committed {
             moved,
@@ -63,6 +79,10 @@ impl Commits {
         } = committed;
         for step in &moved {
             self.metrics.purchases.moved(step.state);
+            if let (State::Accepted, Some(ms)) = (step.state, step.since_paid_ms) {
+                let us = u64::try_from(ms).unwrap_or(0).saturating_mul(1_000);
+                self.metrics.purchases.took(Stage::Accepted, us);
+            }
             if let Some(terminal) = &step.terminal {
                 self.wakes.wake(terminal);
             }
@@ -111,6 +131,7 @@ fn write(news: &News) {
             state,
             terminal,
             deadline: _,
+            since_paid_ms: _,
         }) => {
             let terminal = terminal.as_ref().map(TerminalId::as_str);
             tracing::info!(%purchase, state = state.name(), terminal, "purchase");
@@ -132,8 +153,6 @@ const NEWS_MAX: usize = 100_000;
 
 #[cfg(test)]
 mod tests {
-    use crate::domain::purchase::State;
-
     use super::*;
 
     #[tokio::test]
@@ -144,6 +163,7 @@ mod tests {
             state: State::Paid,
             deadline: Some(Millis(9)),
             terminal: Some("coffee".parse().unwrap()),
+            since_paid_ms: Some(0),
         };
         (commits.on_commit())(Committed {
             moved: vec![moved],

@@ -7,11 +7,12 @@ use std::time::Duration;
 use crate::domain::Millis;
 use crate::domain::ids::{OutboxId, PurchaseId};
 use crate::gateway::books::{AckQuestion, Acks, Books, StoreError, StoredBatch};
-use crate::gateway::member::{Denied, Member, Outcome};
-use crate::gateway::record::{BillingEntry, OutboxRow};
+use crate::gateway::member::{ArrivalEnd, Denied, Member, Outcome};
+use crate::gateway::record::{BillingEntry, Channel, OutboxRow};
 use crate::http::health::{Need, Readiness};
 use crate::serve::Clock;
 use crate::serve::steady::Steady;
+use crate::telemetry::purchases::PurchaseMetrics;
 
 /// Books of which it is known when they last failed.
 #[derive(Clone)]
@@ -20,10 +21,11 @@ pub(super) struct Watched<B> {
     pulse: Arc<Pulse>,
 }
 
-/// When the books last failed, and whether they do still.
+/// When the books last failed, whether they do still, and what kiosks were told.
 pub(super) struct Pulse {
     clock: Clock,
     readiness: Readiness,
+    purchases: PurchaseMetrics,
     lacking: AtomicBool,
     failed_at: AtomicI64,
     steady: Steady,
@@ -32,10 +34,16 @@ pub(super) struct Pulse {
 
 impl Pulse {
     /// Books that have not been asked yet.
-    pub(super) fn new(clock: Clock, readiness: Readiness, steady: Steady) -> Self {
+    pub(super) fn new(
+        clock: Clock,
+        readiness: Readiness,
+        steady: Steady,
+        purchases: PurchaseMetrics,
+    ) -> Self {
         Self {
             clock,
             readiness,
+            purchases,
             lacking: AtomicBool::new(true),
             failed_at: AtomicI64::new(i64::MIN),
             steady,
@@ -99,6 +107,27 @@ impl Pulse {
     }
 }
 
+impl Pulse {
+    /// Counts what a kiosk asked; whoever takes messages in counts those.
+    fn count(&self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Ordered { .. } => self.purchases.ordered(),
+            Outcome::Refused(Denied::Order(cause)) => {
+                let end = ArrivalEnd::Refused(*cause);
+                self.purchases.arrived(Channel::Kiosk, end);
+            }
+            Outcome::Refused(_)
+            | Outcome::Arrived { .. }
+            | Outcome::Ack(_)
+            | Outcome::Done
+            | Outcome::AlreadyDone
+            | Outcome::Imported { .. }
+            | Outcome::Batch(_)
+            | Outcome::Bills(_) => {}
+        }
+    }
+}
+
 impl<B: Books> Watched<B> {
     pub(super) fn new(books: B, pulse: Arc<Pulse>) -> Self {
         Self { books, pulse }
@@ -125,6 +154,9 @@ impl<B: Books> Books for Watched<B> {
         let from_terminal = matches!(member, Member::TerminalAct(_));
         let result = self.books.submit_within(member, take_within).await;
         self.pulse.tell(&result);
+        if let Ok(outcome) = &result {
+            self.pulse.count(outcome);
+        }
         if from_terminal && matches!(result, Err(StoreError::Busy)) {
             // Its word was not taken, so the time until now does not count against it.
             self.pulse.no_answer_taken();

@@ -6,7 +6,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Either, Executor};
 use tokio::sync::{Mutex, mpsc};
 
-use crate::gateway::books::{Committed, OnCommit, StoreError};
+use crate::gateway::books::{Committed, OnCommit, StoreError, WriterWatch};
 use crate::gateway::context::Context;
 use crate::gateway::decide;
 use crate::gateway::member::{Member, Outcome};
@@ -15,6 +15,7 @@ use crate::gateway::world::{Wants, World};
 use crate::store::load::{self, Query};
 use crate::store::rows::{Value, corrupt};
 use crate::store::sqlite::{self, Checkpoint, Writing, unavailable};
+use crate::store::told::Told;
 use crate::store::{Clock, Waiting, enter, save};
 
 /// Runs the books' one writer. Drop it and nothing more is written.
@@ -22,7 +23,7 @@ pub struct Writer {
     writing: Writing,
     waiting: mpsc::Receiver<Waiting>,
     batch: Batch,
-    on_commit: OnCommit,
+    told: Told,
 }
 
 /// What deciding a batch needs besides its members.
@@ -57,8 +58,18 @@ impl Writer {
                 context,
                 clock,
             },
-            on_commit,
+            told: Told {
+                on_commit,
+                watch: None,
+            },
         }
+    }
+
+    /// Tells `watch` of every batch.
+    #[must_use]
+    pub fn watched(mut self, watch: WriterWatch) -> Self {
+        self.told.watch = Some(watch);
+        self
     }
 
     /// Writes until every handle to the store is gone.
@@ -72,7 +83,7 @@ impl Writer {
             writing,
             mut waiting,
             batch,
-            on_commit,
+            told,
         } = self;
         let Writing {
             mut connection,
@@ -88,7 +99,7 @@ impl Writer {
                 gather(&mut waiting, &mut taken).await;
                 let open = gate.lock().await;
                 taken.retain(Waiting::take);
-                result = serve(&batch, &mut connection, &mut taken, &on_commit).await;
+                result = serve(&batch, &mut connection, &mut taken, &told).await;
                 drop(open);
                 if result.is_err() {
                     break;
@@ -124,26 +135,29 @@ async fn serve(
     batch: &Batch,
     connection: &mut SqliteConnection,
     taken: &mut Vec<Waiting>,
-    on_commit: &OnCommit,
+    told: &Told,
 ) -> Result<(), StoreError> {
     if taken.is_empty() {
         return Ok(());
     }
+    let began_us = told.began_us();
     let members: Vec<Member> = taken.iter().map(|waiting| waiting.member.clone()).collect();
     match decide_batch(batch, connection, members, true).await {
         Ok((outcomes, committed)) => {
+            told.stored(taken.len(), began_us);
             for (waiting, outcome) in taken.drain(..).zip(outcomes) {
                 // Who no longer waits will ask again.
                 let _ = waiting.answer.send(Ok(outcome));
             }
-            on_commit(committed);
+            (told.on_commit)(committed);
             Ok(())
         }
         Err(Failed::Before(error)) => {
             roll_back(connection).await;
             if matches!(error, StoreError::Corrupt(_)) && taken.len() > 1 {
-                return one_by_one(batch, connection, taken, on_commit).await;
+                return one_by_one(batch, connection, taken, told).await;
             }
+            told.failed();
             refuse(taken, &error);
             Ok(())
         }
@@ -152,6 +166,7 @@ async fn serve(
             roll_back(connection).await;
             let read_back = batch_number(batch, connection).await;
             tracing::error!(%error, batch = number, ?read_back, "a commit failed");
+            told.failed();
             match read_back {
                 Some(stands) if !lost && stands != number => refuse(taken, &unavailable(&error)),
                 // Stored without an answer, or nobody can tell: every caller asks again and is
@@ -172,12 +187,12 @@ async fn one_by_one(
     batch: &Batch,
     connection: &mut SqliteConnection,
     taken: &mut Vec<Waiting>,
-    on_commit: &OnCommit,
+    told: &Told,
 ) -> Result<(), StoreError> {
     let mut all: Vec<Waiting> = std::mem::take(taken);
     for waiting in all.drain(..) {
         let mut alone = vec![waiting];
-        Box::pin(serve(batch, connection, &mut alone, on_commit)).await?;
+        Box::pin(serve(batch, connection, &mut alone, told)).await?;
     }
     Ok(())
 }

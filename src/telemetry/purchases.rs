@@ -74,8 +74,15 @@ impl PurchaseMetrics {
         self.purchases.get_or_create(&labels).inc();
     }
 
-    /// Counts a refusal that no message led to, such as a kiosk's.
-    pub fn refused(&self, cause: Refusal) {
+    /// Counts an order that a kiosk made, and that waits to be paid.
+    pub fn ordered(&self) {
+        let channel = Channel::Kiosk.name();
+        let outcome = "ordered";
+        let labels = OutcomeLabels { channel, outcome };
+        self.purchases.get_or_create(&labels).inc();
+    }
+
+    fn refused(&self, cause: Refusal) {
         let label = CauseLabel {
             cause: cause.name(),
         };
@@ -102,8 +109,6 @@ impl PurchaseMetrics {
 /// A stage of an order's way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// From the message's arrival until the writer took it.
-    Taken,
     /// From the message's arrival until its commit.
     Committed,
     /// From the message's arrival until the SMSC took the confirmation.
@@ -115,7 +120,6 @@ pub enum Stage {
 impl Stage {
     const fn name(self) -> &'static str {
         match self {
-            Self::Taken => "taken",
             Self::Committed => "committed",
             Self::Confirmed => "confirmed",
             Self::Accepted => "accepted",

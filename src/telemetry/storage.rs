@@ -21,8 +21,8 @@ pub struct StorageMetrics {
     purse_balance_minor: Family<CurrencyLabel, Gauge>,
     outbox_backlog: Gauge,
     export_last_sequence: Gauge,
-    export_written_ms: Gauge,
-    reconcile_unmatched: Gauge,
+    export_closed_ms: Gauge,
+    export_unwritten: Gauge,
 }
 
 impl Default for StorageMetrics {
@@ -35,8 +35,8 @@ impl Default for StorageMetrics {
             purse_balance_minor: Family::default(),
             outbox_backlog: Gauge::default(),
             export_last_sequence: Gauge::default(),
-            export_written_ms: Gauge::default(),
-            reconcile_unmatched: Gauge::default(),
+            export_closed_ms: Gauge::default(),
+            export_unwritten: Gauge::default(),
         }
     }
 }
@@ -44,7 +44,7 @@ impl Default for StorageMetrics {
 impl StorageMetrics {
     /// Registers `writer_batch_members`, `writer_commit_seconds`, `writer_commits_failed_total`,
     /// `notices_total{kind}`, `purse_balance_minor{currency}`, `outbox_backlog`,
-    /// `export_last_sequence`, `export_written_timestamp_ms` and `reconcile_unmatched`.
+    /// `export_last_sequence`, `export_closed_timestamp_ms` and `export_unwritten`.
     #[must_use]
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
@@ -69,24 +69,20 @@ impl StorageMetrics {
         registry.register("purse_balance_minor", help, balance);
         let help = "Messages that wait for an SMSC's acknowledgement";
         registry.register("outbox_backlog", help, metrics.outbox_backlog.clone());
-        let help = "Number of the last billing file";
+        let help = "Number of the last closed billing batch, and of its file";
         registry.register(
             "export_last_sequence",
             help,
             metrics.export_last_sequence.clone(),
         );
-        let help = "When the last billing file was written, milliseconds since 1970";
+        let help = "When the last billing batch was closed, milliseconds since 1970";
         registry.register(
-            "export_written_timestamp_ms",
+            "export_closed_timestamp_ms",
             help,
-            metrics.export_written_ms.clone(),
+            metrics.export_closed_ms.clone(),
         );
-        let help = "Purchases that the last reconciliation could not match";
-        registry.register(
-            "reconcile_unmatched",
-            help,
-            metrics.reconcile_unmatched.clone(),
-        );
+        let help = "Closed billing batches whose file is not written";
+        registry.register("export_unwritten", help, metrics.export_unwritten.clone());
         metrics
     }
 
@@ -123,16 +119,16 @@ impl StorageMetrics {
         self.outbox_backlog.set(messages);
     }
 
-    /// The billing file of this number was written.
-    pub fn exported(&self, sequence: i64, at: Millis) {
+    /// The billing batch of this number is the last one that was closed.
+    pub fn closed(&self, sequence: i64, at: Millis) {
         self.export_last_sequence.set(sequence);
-        self.export_written_ms.set(at.0);
+        self.export_closed_ms.set(at.0);
     }
 
-    /// So many purchases did not match in the last reconciliation.
-    pub fn unmatched(&self, purchases: usize) {
-        let purchases = i64::try_from(purchases).unwrap_or(i64::MAX);
-        self.reconcile_unmatched.set(purchases);
+    /// So many closed batches have no file yet.
+    pub fn unwritten(&self, batches: usize) {
+        let batches = i64::try_from(batches).unwrap_or(i64::MAX);
+        self.export_unwritten.set(batches);
     }
 }
 
@@ -159,7 +155,8 @@ mod tests {
         metrics.outbox_waits(9);
         metrics.outbox_waits(7);
         metrics.noticed("late_report");
-        metrics.exported(4, Millis(1_790_000_000_000));
+        metrics.closed(4, Millis(1_790_000_000_000));
+        metrics.unwritten(1);
         let text = crate::telemetry::text(&registry).unwrap();
         for line in [
             "writer_batch_members_count 1",
@@ -168,7 +165,8 @@ mod tests {
             "outbox_backlog 7",
             r#"notices_total{kind="late_report"} 1"#,
             "export_last_sequence 4",
-            "export_written_timestamp_ms 1790000000000",
+            "export_closed_timestamp_ms 1790000000000",
+            "export_unwritten 1",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }

@@ -1,5 +1,6 @@
 //! The running gateway between a message centre and a machine, all over loopback.
 
+mod metrics;
 mod rig;
 
 use std::sync::atomic::Ordering;

@@ -85,6 +85,7 @@ pub(super) fn store(world: &mut World, record: PurchaseRecord) {
         state: record.life.state,
         deadline: record.deadline,
         terminal: record.terminal.clone(),
+        since_paid_ms: record.paid.map(|paid| world.now.since(paid)),
     });
     world.purchases.insert(record.life.id, record);
 }

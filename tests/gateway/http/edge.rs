@@ -8,7 +8,7 @@ use prometheus_client::registry::Registry;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use svgate::http::doorway::Transport;
-use svgate::http::health::{Need, Readiness, metrics_router};
+use svgate::http::health::{Need, Readiness, Scraped, metrics_router};
 use svgate::http::metrics::HttpMetrics;
 use svgate::http::terminal_auth::new_token;
 use svgate::http::{serve, tls};
@@ -292,7 +292,11 @@ async fn the_counters_have_a_listener_of_their_own() {
     let metrics = HttpMetrics::register(&mut registry);
     let doorway = doorway(plain(), metrics).await;
     let address = doorway.address().unwrap();
-    let router = metrics_router(Arc::new(registry), Readiness::starting());
+    let scraped = Scraped {
+        registry,
+        refresh: Box::new(|| Box::pin(async {})),
+    };
+    let router = metrics_router(scraped, Readiness::starting());
     let client = Client::builder().no_proxy().build().unwrap();
     let asked = async {
         let answer = client
