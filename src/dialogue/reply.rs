@@ -85,6 +85,8 @@ replies! {
     Repeated = "repeated" { time: ClockTime, again: Command };
     /// The number after AGAIN was used, or never offered.
     AgainUsed = "again_used" { order: Command };
+    /// The same, where the order is not at hand.
+    AgainWrong = "again_wrong";
 
     // Refused: the subscriber.
 
@@ -94,8 +96,6 @@ replies! {
     Barred = "barred";
     /// Suspended by the operator.
     Suspended = "suspended";
-    /// This class of subscriber may not buy here.
-    NotAllowed = "not_allowed" { merchant: Name };
     /// Dearer than one purchase may be.
     OverCap = "over_cap" { amount: Price, cap: Price };
     /// More than is left of the limit of this bill.
@@ -127,8 +127,12 @@ replies! {
     MachineBusy = "machine_busy" { merchant: Name };
     /// The machine does not answer.
     MachineDead = "machine_dead" { merchant: Name };
+    /// The merchant's contract has ended.
+    MerchantClosed = "merchant_closed" { merchant: Name };
     /// The operator's purse cannot pay just now.
     PurseEmpty = "purse_empty";
+    /// The payment was proven not to have reached the merchant.
+    NotPaid = "not_paid" { merchant: Name };
     /// Something failed on our side and nothing was paid.
     Temporary = "temporary";
     /// The order came too late to be meant.
@@ -138,8 +142,16 @@ replies! {
 
     /// One order reference, two contents.
     ReferenceConflict = "reference_conflict";
+    /// A reference below those remembered.
+    ReferenceOld = "reference_old";
     /// The packet's counter is below the last: an old packet, or a copied SIM.
     CounterLow = "counter_low";
+    /// The packet's counter is further on than cards get between two orders.
+    CounterHigh = "counter_high";
+    /// One counter, two contents: a copied SIM.
+    CounterReused = "counter_reused";
+    /// The counter is at its end: the SIM needs new keys.
+    CounterBlocked = "counter_blocked";
     /// Authentic, but not an order that this gateway understands.
     NotUnderstood = "not_understood";
 
@@ -153,6 +165,12 @@ replies! {
     PonPaid = "pon_paid" { pon: Pon };
     /// It belongs to another terminal.
     PonElsewhere = "pon_elsewhere" { pon: Pon, short_code: ShortCode };
+    /// No such payment order; asked for by the SIM, which shows the number itself.
+    PaymentUnknown = "payment_unknown";
+    /// It waited too long; asked for by the SIM.
+    PaymentExpired = "payment_expired";
+    /// It is paid, by whomever; asked for by the SIM.
+    PaymentPaid = "payment_paid";
 
     // Answers to questions.
 

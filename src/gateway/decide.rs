@@ -12,6 +12,7 @@ mod life;
 mod messages;
 mod pay;
 mod provision;
+mod refused;
 mod secured;
 mod speech;
 mod terminal;

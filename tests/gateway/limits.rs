@@ -238,7 +238,7 @@ async fn a_merchant_of_another_currency_and_a_closed_one_are_not_paid() {
         &phone,
         "BUY 4711 12",
         Refusal::MerchantClosed,
-        "is out of order",
+        "does not sell here any more",
     )
     .await;
     let order = order_of(&mut phone, "12");

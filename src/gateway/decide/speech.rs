@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::dialogue::reply::{Count, Name, Price, PurchaseReference, Reply};
+use crate::dialogue::reply::{Name, Price, PurchaseReference, Reply};
 use crate::dialogue::secured_reply::OutcomeCode;
 use crate::dialogue::texts::Language;
 use crate::domain::catalogue::{ItemCode, Quantity};
@@ -16,6 +16,7 @@ use crate::domain::purchase::State;
 use crate::domain::refusal::Refusal;
 use crate::domain::subscriber::Line;
 use crate::gateway::context::Context;
+use crate::gateway::decide::refused::RefusedOrder;
 use crate::gateway::decide::secured;
 use crate::gateway::member::Arrival;
 use crate::gateway::policy::after_s;
@@ -223,6 +224,7 @@ fn paid(
     }
 }
 
+/// Why an order was not paid, with what that text tells of the order.
 fn refusal(
     world: &World,
     record: &PurchaseRecord,
@@ -234,69 +236,23 @@ fn refusal(
     let Some(line) = world.lines.get(&subscriber) else {
         return Reply::NotBillable;
     };
-    let own = |amount| Price {
+    let policy = &context.policy;
+    let plain_cap = policy
+        .class(&line.class)
+        .and_then(|class| class.plain_cap.get(&line.currency).copied());
+    let told = RefusedOrder {
         amount,
+        merchant: merchant_name(world, record),
+        item_name: item_name(world, record),
+        item: record.item,
+        short_code: record.short_code,
         currency: line.currency,
+        cap: line.cap,
+        plain_cap: plain_cap.unwrap_or_default(),
+        left: line.credit_left(),
+        cooling_off_s: policy.cooling_off_s,
     };
-    let merchant = merchant_name(world, record);
-    match cause {
-        Refusal::UnknownSubscriber => Reply::NotBillable,
-        Refusal::Stopped => Reply::Barred,
-        Refusal::Suspended => Reply::Suspended,
-        Refusal::CoolingOff => {
-            let hours = context.policy.cooling_off_s.div_ceil(3600);
-            Reply::CoolingOff {
-                hours: Count(u16::try_from(hours).unwrap_or(u16::MAX)),
-            }
-        }
-        Refusal::NotTrusted => Reply::PlainNotTrusted,
-        Refusal::OverPlainCap => {
-            let class = context.policy.class(&line.class);
-            let cap = class.and_then(|class| class.plain_cap.get(&line.currency).copied());
-            Reply::OverPlainCap {
-                cap: own(cap.unwrap_or_default()),
-            }
-        }
-        Refusal::OverCap => Reply::OverCap {
-            amount,
-            cap: own(line.cap),
-        },
-        Refusal::OverCredit => Reply::OverLimit {
-            amount,
-            left: own(line.credit_left()),
-        },
-        Refusal::UnknownShortCode => match record.short_code {
-            Some(short_code) => Reply::UnknownShortCode { short_code },
-            None => Reply::NotUnderstood,
-        },
-        Refusal::UnknownItem => match (record.item, record.short_code) {
-            (Some(item), Some(short_code)) => Reply::UnknownItem { item, short_code },
-            (None, Some(short_code)) => Reply::ItemsOnly { short_code },
-            (_, None) => Reply::NotUnderstood,
-        },
-        Refusal::PriceChanged => Reply::PriceChanged {
-            item: item_name(world, record),
-            amount,
-        },
-        Refusal::Busy => Reply::MachineBusy { merchant },
-        Refusal::Dead | Refusal::MerchantClosed => Reply::MachineDead { merchant },
-        Refusal::PurseEmpty => Reply::PurseEmpty,
-        Refusal::OtherCurrency => Reply::CurrencyMismatch {
-            currency: line.currency,
-            merchant,
-        },
-        Refusal::CounterLow | Refusal::CounterBlocked => Reply::CounterLow,
-        Refusal::ReferenceReused | Refusal::ReferenceOld => Reply::ReferenceConflict,
-        Refusal::TooMany => Reply::TooMany,
-        Refusal::PonExpired => Reply::OrderExpired,
-        Refusal::UnknownPon
-        | Refusal::PonPaid
-        | Refusal::CounterHigh
-        | Refusal::CounterReused
-        | Refusal::NotUnderstood
-        | Refusal::WrongAgain => Reply::NotUnderstood,
-        Refusal::NotPaid | Refusal::Protocol => Reply::Temporary,
-    }
+    told.reply(cause)
 }
 
 fn sealed_or_plain(
