@@ -26,6 +26,7 @@ pub mod migrate;
 pub mod notices;
 pub mod outbox;
 pub mod packet;
+pub mod pipe;
 pub mod purchase;
 pub mod purse;
 pub mod reconcile;

@@ -5,13 +5,14 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
+use svgate::commands::pipe::Pipe;
 use svgate::commands::{self, Cli, Streams};
 
 fn main() -> anyhow::Result<ExitCode> {
     // clap prints help and ends with 0, or tells what is wrong and ends with 2.
     let cli = Cli::parse();
-    let (mut input, mut output, mut err) =
-        (io::stdin(), io::BufWriter::new(io::stdout()), io::stderr());
+    let mut output = io::BufWriter::new(Pipe::new(io::stdout()));
+    let (mut input, mut err) = (io::stdin(), io::stderr());
     let mut streams = Streams {
         input: &mut input,
         output: &mut output,

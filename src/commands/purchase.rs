@@ -326,7 +326,7 @@ Examples:
   svgate purchase resolve 7311402983424001 --supplied none --who ada --why 'coil 12 was jammed'
 
 Only purchases whose end is unknown can be resolved.
-Exit status: 0 ok, 3 it is not unknown, 4 no such purchase.";
+Exit status: 0 ok, 4 no such purchase, 5 its end is known.";
 
 #[cfg(test)]
 mod tests {

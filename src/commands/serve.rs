@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::auth::sim_keys::Master;
 use crate::config::Config;
+use crate::config::places::LogFormat;
 use crate::http::Surroundings;
 use crate::serve::{Gateway, ServeError, Signals};
 use crate::telemetry;
@@ -20,6 +21,9 @@ pub struct ServeArgs {
     /// The configuration; `svgate check-config` tells what is wrong with it
     #[arg(long, value_name = "FILE", default_value = "/etc/svgate/svgate.toml")]
     pub config: PathBuf,
+    /// Write the log as JSON, one object a line, whatever the configuration says
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Runs the gateway. SIGTERM or SIGINT ends it in order, the second one at once.
@@ -37,7 +41,10 @@ pub fn run(args: &ServeArgs, err: &mut dyn Write) -> u8 {
 }
 
 fn serve(args: &ServeArgs) -> Result<(), String> {
-    let config = Config::load(&args.config).map_err(|error| error.to_string())?;
+    let mut config = Config::load(&args.config).map_err(|error| error.to_string())?;
+    if args.json {
+        config.log.format = LogFormat::Json;
+    }
     telemetry::start_log(&config.log).map_err(|error| error.to_string())?;
     let master: Arc<Master> = super::keys::load_master(&config.keys.master_file)
         .map_err(|error| error.to_string())?
@@ -88,6 +95,7 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 const EXAMPLES: &str = "Examples:
   svgate serve --config /etc/svgate/svgate.toml
   svgate check-config /etc/svgate/svgate.toml && svgate serve --config /etc/svgate/svgate.toml
+  svgate serve --json 2>> /var/log/svgate.jsonl
 
 Exit status: 0 stopped by SIGTERM or SIGINT, 1 it could not start or had to end, 2 usage.";
 
@@ -100,7 +108,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("missing.toml");
         let mut said = Vec::new();
-        assert_eq!(run(&ServeArgs { config }, &mut said), 1);
+        let args = ServeArgs { config, json: true };
+        assert_eq!(run(&args, &mut said), 1);
         let said = String::from_utf8(said).unwrap();
         assert!(said.contains("missing.toml"), "{said}");
     }
