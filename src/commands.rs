@@ -148,7 +148,11 @@ fn dispatch(command: &Command, streams: &mut Streams<'_>) -> Result<u8, Fault> {
         Command::CheckConfig(args) => check_config::run(args, streams).map(|()| 0),
         Command::Export(on_site) => on_books(&on_site.config, async |site, books| {
             let (profile, places) = site.billing_files()?;
-            Ok(export::run(&on_site.args, &books, &profile, &places, output, err).await)
+            let after_ms =
+                i64::from(site.config.purchase.provisional_after_s).saturating_mul(1_000);
+            let open_since = site.now.plus_ms(after_ms.saturating_neg());
+            let args = &on_site.args;
+            Ok(export::run(args, &books, &profile, &places, open_since, output, err).await)
         }),
         Command::Reconcile(on_site) => on_books(&on_site.config, async |site, books| {
             let (profile, places) = site.billing_files()?;

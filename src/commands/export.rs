@@ -12,14 +12,12 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::domain::ids::PurchaseId;
+use crate::domain::Millis;
 use crate::export::batch::file_name;
 use crate::export::verify::{Expected, Verified, verify};
 use crate::export::{self, ExportError, Places, Profile, WrittenFile};
-use crate::gateway::audit::{AuditBooks, AuditSnapshot};
 use crate::gateway::books::{Books, StoredBatch};
-use crate::gateway::member::Member;
-use crate::gateway::record::Billed;
+use crate::gateway::upkeep::{Upkeep, bill_provisionally};
 
 /// Arguments of `svgate export`.
 #[derive(Clone, Debug, Args)]
@@ -88,16 +86,19 @@ pub struct ResendArgs {
 
 /// Runs `svgate export` and returns its exit status: 0 done and everything is right, 1 failure or a
 /// fault in a file, 4 no such file, 5 something else stands where a file belongs.
-pub async fn run<B: Books + AuditBooks>(
+///
+/// A charge that was open before `open_since` is billed as provisional.
+pub async fn run<B: Upkeep>(
     args: &ExportArgs,
     books: &B,
     profile: &Profile,
     places: &Places,
+    open_since: Millis,
     output: &mut dyn Write,
     err: &mut dyn Write,
 ) -> u8 {
     let answer = match &args.action {
-        ExportAction::Run(args) => close_and_write(*args, books, profile, places).await,
+        ExportAction::Run(args) => close_and_write(*args, books, profile, places, open_since).await,
         ExportAction::List(args) => list(*args, books, profile).await,
         ExportAction::Verify(args) => verified(args, books, profile, places).await,
         ExportAction::Resend(args) => resend(args, books, profile, places).await,
@@ -127,40 +128,14 @@ pub const fn status_of(error: &ExportError) -> u8 {
     }
 }
 
-/// Offers every charge whose end is still open to the billing stream: the books take those that
-/// are due, and flag them as provisional.
-///
-/// # Errors
-///
-/// [`ExportError::Store`].
-pub async fn offer_open_charges<B: Books + AuditBooks>(books: &B) -> Result<(), ExportError> {
-    let mut open: Vec<PurchaseId> = Vec::new();
-    {
-        let mut snapshot = books.snapshot().await?;
-        let mut after = PurchaseId(0);
-        loop {
-            let page = snapshot.purchases(after, PURCHASES_PER_PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = last.life.id;
-            let unbilled = page
-                .iter()
-                .filter(|p| p.paid.is_some() && p.billed == Billed::No);
-            open.extend(unbilled.map(|purchase| purchase.life.id));
-        }
-    }
-    for chunk in open.chunks(CHUNK) {
-        books.submit(Member::Provisional(chunk.to_vec())).await?;
-    }
-    Ok(())
-}
-
-async fn close_and_write<B: Books + AuditBooks>(
+async fn close_and_write<B: Upkeep>(
     args: RunArgs,
     books: &B,
     profile: &Profile,
     places: &Places,
+    open_since: Millis,
 ) -> Result<(u8, String), ExportError> {
-    offer_open_charges(books).await?;
+    bill_provisionally(books, open_since).await?;
     let written = export::run(books, profile, places, args.allow_empty).await?;
     let text = if args.json {
         json!({ "written": written.iter().map(json_of).collect::<Vec<_>>() }).to_string()
@@ -326,10 +301,6 @@ Examples:
   svgate export verify --dir /mnt/copy  the same of a copy, against the same chain head
   svgate export resend 7 --to /tmp/again";
 
-/// A page of purchases with their evidence is some megabytes.
-const PURCHASES_PER_PAGE: u32 = 5_000;
-/// Purchases in one decision of the books: some milliseconds of their writer's time.
-const CHUNK: usize = 500;
 const OK: u8 = 0;
 const FAILURE: u8 = 1;
 const NOT_FOUND: u8 = 4;

@@ -6,6 +6,7 @@ use crate::domain::Millis;
 use crate::domain::ids::PurchaseId;
 use crate::gateway::books::{Books, StoreError};
 use crate::gateway::intake::Reach;
+use crate::gateway::member::Member;
 
 /// The books as the node that serves them looks after them.
 pub trait Upkeep: Books {
@@ -36,3 +37,34 @@ pub trait Upkeep: Books {
         most: u32,
     ) -> impl Future<Output = Result<Vec<PurchaseId>, StoreError>> + Send;
 }
+
+/// Sends charges to the billing stream, flagged as provisional, whose purchases were paid before
+/// `paid_before` and have no end yet; how many.
+///
+/// # Errors
+///
+/// As [`Books::submit`]; what was sent before stays.
+pub async fn bill_provisionally<B: Upkeep>(
+    books: &B,
+    paid_before: Millis,
+) -> Result<u64, StoreError> {
+    let (mut sent, mut last) = (0_u64, None);
+    for _ in 0..PROVISIONAL_CHUNKS_MAX {
+        let open = books
+            .open_paid_before(paid_before, PROVISIONAL_AT_ONCE)
+            .await?;
+        // The first one again: the books think otherwise about it, and will the next time.
+        if open.is_empty() || open.first() == last.as_ref() {
+            break;
+        }
+        last = open.first().copied();
+        sent = sent.saturating_add(u64::try_from(open.len()).unwrap_or(u64::MAX));
+        books.submit(Member::Provisional(open)).await?;
+    }
+    Ok(sent)
+}
+
+/// Some milliseconds of the writer.
+const PROVISIONAL_AT_ONCE: u32 = 500;
+/// As many as one round may find open; the next round goes on.
+const PROVISIONAL_CHUNKS_MAX: usize = 10_000;

@@ -10,7 +10,7 @@ use crate::domain::ids::PurchaseId;
 use crate::gateway::books::{Books, StoreError};
 use crate::gateway::deadlines::Deadlines;
 use crate::gateway::member::{Member, Outcome};
-use crate::gateway::upkeep::Upkeep;
+use crate::gateway::upkeep::{Upkeep, bill_provisionally};
 use crate::serve::tray::Tray;
 use crate::serve::watched::Watched;
 use crate::serve::{Clock, millis};
@@ -136,37 +136,17 @@ pub(super) async fn keep_house<B: Upkeep>(
         }
         if minute.is_multiple_of(PROVISIONAL_EVERY_MIN) {
             let before = clock().plus_ms(after_ms.saturating_neg());
-            if let Err(error) = bill_provisionally(&books, before).await {
-                tracing::warn!(%error, "charges that are still open were not sent to billing");
+            match bill_provisionally(&books, before).await {
+                Ok(0) => {}
+                Ok(charges) => tracing::info!(charges, "still open, and sent to billing"),
+                Err(error) => {
+                    tracing::warn!(%error, "charges that are still open were not sent to billing");
+                }
             }
         }
         minute = minute.wrapping_add(1);
         tokio::time::sleep(MINUTE).await;
     }
-}
-
-async fn bill_provisionally<B: Upkeep>(
-    books: &Watched<B>,
-    paid_before: Millis,
-) -> Result<(), StoreError> {
-    let mut last = None;
-    for _ in 0..PROVISIONAL_CHUNKS_MAX {
-        let open = books
-            .inner()
-            .open_paid_before(paid_before, PROVISIONAL_AT_ONCE)
-            .await?;
-        // The first one again: the books think otherwise about it, and will the next time.
-        if open.is_empty() || open.first() == last.as_ref() {
-            return Ok(());
-        }
-        last = open.first().copied();
-        tracing::info!(
-            charges = open.len(),
-            "still open, and sent to billing as provisional"
-        );
-        books.submit(Member::Provisional(open)).await?;
-    }
-    Ok(())
 }
 
 const PAGE_ROWS: u32 = 5_000;
@@ -180,7 +160,3 @@ const REST_MAX_MS: i64 = 200;
 const READ_ALL_EVERY_MS: i64 = 60_000;
 const MINUTE: Duration = Duration::from_mins(1);
 const PROVISIONAL_EVERY_MIN: u64 = 60;
-/// Some milliseconds of the writer.
-const PROVISIONAL_AT_ONCE: u32 = 500;
-/// As many as an hour may leave open; the next hour goes on.
-const PROVISIONAL_CHUNKS_MAX: usize = 10_000;

@@ -7,8 +7,10 @@ use std::time::Duration;
 use crate::domain::Millis;
 use crate::domain::ids::{OutboxId, PurchaseId};
 use crate::gateway::books::{AckQuestion, Acks, Books, StoreError, StoredBatch};
+use crate::gateway::intake::Reach;
 use crate::gateway::member::{ArrivalEnd, Denied, Member, Outcome};
 use crate::gateway::record::{BillingEntry, Channel, OutboxRow};
+use crate::gateway::upkeep::Upkeep;
 use crate::http::health::{Need, Readiness};
 use crate::serve::Clock;
 use crate::serve::steady::Steady;
@@ -191,5 +193,23 @@ impl<B: Books> Books for Watched<B> {
         most: u32,
     ) -> Result<Vec<BillingEntry>, StoreError> {
         self.books.entries(from, to, most).await
+    }
+}
+
+impl<B: Upkeep> Upkeep for Watched<B> {
+    async fn last_commit(&self) -> Result<Option<Millis>, StoreError> {
+        self.books.last_commit().await
+    }
+
+    async fn reach(&self, smsc: &str) -> Result<Reach, StoreError> {
+        self.books.reach(smsc).await
+    }
+
+    async fn open_paid_before(
+        &self,
+        paid_before: Millis,
+        most: u32,
+    ) -> Result<Vec<PurchaseId>, StoreError> {
+        self.books.open_paid_before(paid_before, most).await
     }
 }

@@ -276,8 +276,11 @@ async fn a_charge_that_stays_open_for_a_day_goes_out_provisional() {
     };
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let (desk, places) = (&office.desk, office.places());
-    let status =
-        svgate::commands::export::run(&args, desk, &profile(), &places, &mut out, &mut err).await;
+    let a_day_ago = desk.now().plus_ms(1 - 86_400_000);
+    let export = async |args: &ExportArgs, out: &mut Vec<u8>, err: &mut Vec<u8>| {
+        svgate::commands::export::run(args, desk, &profile(), &places, a_day_ago, out, err).await
+    };
+    let status = export(&args, &mut out, &mut err).await;
     assert_eq!((status, err), (0, Vec::new()));
     let text = fs::read_to_string(office.path(4)).unwrap();
     assert!(text.contains(";text;1;1\n"), "late and provisional: {text}");
@@ -294,8 +297,7 @@ async fn a_charge_that_stays_open_for_a_day_goes_out_provisional() {
     };
     out = Vec::new();
     err = Vec::new();
-    let status =
-        svgate::commands::export::run(&args, desk, &profile(), &places, &mut out, &mut err).await;
+    let status = export(&args, &mut out, &mut err).await;
     let said = String::from_utf8(out).unwrap();
     assert_eq!(
         (status, said.as_str()),

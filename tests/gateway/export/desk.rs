@@ -12,9 +12,11 @@ use svgate::gateway::audit::{
 use svgate::gateway::books::{AckQuestion, Acks, Books, StoreError, StoredBatch};
 use svgate::gateway::context::Context;
 use svgate::gateway::decide::decide;
+use svgate::gateway::intake::Reach;
 use svgate::gateway::member::{Denied, LoadPurse, Member, Outcome, TerminalAct, Word};
 use svgate::gateway::prove::prove;
-use svgate::gateway::record::{BillingEntry, OutboxRow, PurchaseRecord, Transfer};
+use svgate::gateway::record::{Billed, BillingEntry, OutboxRow, PurchaseRecord, Transfer};
+use svgate::gateway::upkeep::Upkeep;
 use svgate::gateway::world::{Counters, World};
 use svgate::sv::log::LogRecord;
 
@@ -190,6 +192,29 @@ impl Books for Desk {
             .filter(|e| (from..=to).contains(&e.number))
             .take(3)
             .collect())
+    }
+}
+
+impl Upkeep for Desk {
+    async fn last_commit(&self) -> Result<Option<Millis>, StoreError> {
+        Ok(Some(self.now()))
+    }
+
+    async fn reach(&self, _: &str) -> Result<Reach, StoreError> {
+        Ok(Reach::default())
+    }
+
+    async fn open_paid_before(
+        &self,
+        paid_before: Millis,
+        most: u32,
+    ) -> Result<Vec<PurchaseId>, StoreError> {
+        let rows = self.rows();
+        let open = rows.purchases.iter().filter(|purchase| {
+            purchase.billed == Billed::No && purchase.paid.is_some_and(|paid| paid < paid_before)
+        });
+        let most = usize::try_from(most).unwrap();
+        Ok(open.take(most).map(|purchase| purchase.life.id).collect())
     }
 }
 
