@@ -22,6 +22,10 @@ class Machine {
     this.stopped = false;
     this.faults = [];
     this.repeats = 0;
+    /** Words that the gateway answered 503. */
+    this.unavailable = 0;
+    /** Takes no new ack in hand while true. */
+    this.held = false;
     this.finished = 0;
   }
 
@@ -71,7 +75,7 @@ class Machine {
   }
 
   work() {
-    while (this.workers < AT_ONCE && this.waiting.length > 0) {
+    while (!this.held && this.workers < AT_ONCE && this.waiting.length > 0) {
       const entry = this.journal.get(this.waiting.shift());
       this.workers += 1;
       this.serve(entry).catch((error) => this.faults.push(String(error))).finally(() => {
@@ -114,6 +118,7 @@ class Machine {
       if (answer !== null && answer.status !== 503 && answer.status !== 504) return answer;
       if (this.stopped) return { status: 0, text: 'the test was over' };
       this.repeats += 1;
+      if (answer?.status === 503) this.unavailable += 1;
       await sleep(AGAIN_MS);
     }
   }
