@@ -7,7 +7,10 @@
 //! subscriber, no key and no text of a message ever gets here.
 
 use prometheus_client::registry::Registry;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::places::{LogConfig, LogFormat, LogLevel};
 use crate::telemetry::links::LinkCounters;
@@ -26,28 +29,32 @@ pub mod storage;
 ///
 /// [`LogStarted`] when that was done before.
 pub fn start_log(log: &LogConfig) -> Result<(), LogStarted> {
-    let level = match log.level {
-        LogLevel::Error => "error",
-        LogLevel::Warn => "warn",
-        LogLevel::Info => "info",
-        LogLevel::Debug => "debug",
-        LogLevel::Trace => "trace",
-    };
-    // The libraries' own lines are for those who look into a fault of theirs.
-    let others = match log.level {
-        LogLevel::Trace => "info",
-        LogLevel::Error => "error",
-        LogLevel::Warn | LogLevel::Info | LogLevel::Debug => "warn",
-    };
-    let lines = tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .with_env_filter(EnvFilter::new(format!("{others},svgate={level}")))
         .with_writer(std::io::stderr);
-    let started = match log.format {
-        LogFormat::Text => lines.try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    let lines = match log.format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    started.map_err(|_| LogStarted)
+    let all = tracing_subscriber::registry().with(lines);
+    all.with(levels(log.level))
+        .try_init()
+        .map_err(|_| LogStarted)
+}
+
+/// Which lines are written: ours from `level` on. The libraries' own lines are for those who look
+/// into a fault of theirs.
+fn levels(level: LogLevel) -> Targets {
+    let (ours, others) = match level {
+        LogLevel::Error => (LevelFilter::ERROR, LevelFilter::ERROR),
+        LogLevel::Warn => (LevelFilter::WARN, LevelFilter::WARN),
+        LogLevel::Info => (LevelFilter::INFO, LevelFilter::WARN),
+        LogLevel::Debug => (LevelFilter::DEBUG, LevelFilter::WARN),
+        LogLevel::Trace => (LevelFilter::TRACE, LevelFilter::INFO),
+    };
+    Targets::new()
+        .with_default(others)
+        .with_target("svgate", ours)
 }
 
 /// The log was started twice.
@@ -101,6 +108,15 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_level_is_ours_and_libraries_speak_only_of_faults() {
+        let levels = levels(LogLevel::Debug);
+        assert!(levels.would_enable("svgate::serve::commits", &tracing::Level::DEBUG));
+        assert!(!levels.would_enable("svgate::serve::commits", &tracing::Level::TRACE));
+        assert!(levels.would_enable("sqlx::query", &tracing::Level::WARN));
+        assert!(!levels.would_enable("sqlx::query", &tracing::Level::INFO));
+    }
 
     #[test]
     fn every_name_begins_with_the_programs() {
