@@ -45,13 +45,14 @@ impl Row {
     }
 }
 
-/// One line: subscriber, account, number, card, limit, owed.
+/// One line: subscriber, account, number, card, limit, owed, cap of one purchase.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct LineRow(
     pub i64,
     pub String,
     pub Option<i64>,
     pub Option<String>,
+    pub i64,
     pub i64,
     pub i64,
 );
@@ -186,7 +187,8 @@ select 'p' || json_object('id', purchase_id, 'state', state,
  'paid', paid_ms, 'changed', changed_ms, 'deadline', deadline_ms, 'received', hex(received))
  from purchase, now where changed_ms = now.ms
 union all select 'l' || json_array(subscriber_id, account, msisdn, iccid,
- min(credit_limit_minor, ifnull(own_limit_minor, credit_limit_minor)), owed_minor) from line
+ min(credit_limit_minor, ifnull(own_limit_minor, credit_limit_minor)), owed_minor,
+ cap_minor) from line
 union all select 't' || json_array(transfer_no, from_account, to_account, amount_minor, kind,
  purchase_id) from transfer, now where at_ms = now.ms
 union all select 'm' || json_array(outbox_id, purchase_id, udhi, hex(user_data))

@@ -64,6 +64,9 @@ pub struct Model {
 
 type Checked = Result<(), String>;
 
+/// What one order in words may cost: the fixture's class.
+const PLAIN_CAP: i64 = 1_000;
+
 impl Model {
     pub fn met(&mut self, end: &str) {
         if !self.met.contains(end) {
@@ -290,6 +293,13 @@ impl Model {
             Some(Intent::Forged) | None => return Err(format!("nobody ordered {row:?}")),
         }
         self.price(row, town)?;
+        let in_words = matches!(town.sent.get(&received), Some(Intent::Words));
+        let plain_cap = if in_words { PLAIN_CAP } else { i64::MAX };
+        let cap = lines.iter().flatten().map(|line| line.6).max();
+        let cap = cap.unwrap_or_default().min(plain_cap);
+        ensure(row.gross() <= cap, || {
+            format!("above the cap of {cap}: {row:?}")
+        })?;
         self.met(&format!("paid {}", row.channel));
         let terminal = row.terminal.clone().unwrap_or_default();
         let shown = self.acks.get(&terminal).copied();
@@ -419,7 +429,8 @@ impl Model {
                 let lost = view.taken
                     && view.state == State::Accepted
                     && undone
-                    && !words_of(&row, batch).any(|word| word != Word::Accept);
+                    && !words_of(&row, batch)
+                        .any(|word| !matches!(word, Word::Accept | Word::Withdraw));
                 ensure(!lost, || format!("accepted and withdrawn: {row:?}"))
             }
             (Member::TerminalAct(act), Outcome::Refused(Denied::Credential)) => {
@@ -540,7 +551,7 @@ fn reachable(before: Option<&Row>, row: &Row, batch: &Batch<'_>) -> BTreeSet<(St
             for word in &words {
                 further.extend(match (name.as_str(), word) {
                     ("paid", Word::Accept) => Some(state("accepted", 0)),
-                    ("paid" | "accepted", Word::Withdraw) => Some(state("refunded", 0)),
+                    ("paid", Word::Withdraw) => Some(state("refunded", 0)),
                     ("accepted", Word::Dispensing) => Some(state("dispensing", 0)),
                     ("accepted" | "dispensing" | "unknown", Word::Supplied { units }) => {
                         given(units.map_or(row.units, i64::from))
