@@ -186,7 +186,10 @@ impl Gateway {
         running.start(Part::Writer, async {
             self.writer.run().await.map_err(|error| match error {
                 StoreError::Unknown => ServeError::Unflushed,
-                other => other.into(),
+                other
+                @ (StoreError::Unavailable(_) | StoreError::Busy | StoreError::Corrupt(_)) => {
+                    other.into()
+                }
             })
         });
         let (quieting, quiet) = mpsc::channel(1);

@@ -226,6 +226,7 @@ class Run {
     await this.full();
     await this.failingWrites();
     await this.failingFlush('the flush of a commit fails', this.books.slice(1));
+    await this.failingFlush('the flush of a checkpoint fails', this.books.slice(0, 1));
     clearInterval(paced);
     await this.settle();
     console.log(`${this.made} orders, answers by status: ${JSON.stringify(this.refusals)}`);
