@@ -23,9 +23,19 @@ final class KeyRecord {
     byte ccOctets;
 
     KeyRecord() {
-        kic = (AESKey) KeyBuilder.buildKey(KeyBuilder.TYPE_AES, KeyBuilder.LENGTH_AES_128, false);
-        kid = (AESKey) KeyBuilder.buildKey(KeyBuilder.TYPE_AES, KeyBuilder.LENGTH_AES_128, false);
+        this(newKey(), newKey());
+    }
+
+    /** With keys of a length that this card may not have in every place: for the vectors. */
+    KeyRecord(AESKey kic, AESKey kid) {
+        this.kic = kic;
+        this.kid = kid;
         counter = new byte[COUNTER_OCTETS];
         tar = new byte[TAR_OCTETS];
+    }
+
+    /** AES-128, which every card has. */
+    private static AESKey newKey() {
+        return (AESKey) KeyBuilder.buildKey(KeyBuilder.TYPE_AES, KeyBuilder.LENGTH_AES_128, false);
     }
 }
