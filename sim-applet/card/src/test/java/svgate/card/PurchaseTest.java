@@ -188,7 +188,7 @@ class PurchaseTest {
         assertTrue(ussd.payload().length <= 161);
     }
 
-    private static String septets(byte[] payload) {
+    static String septets(byte[] payload) {
         StringBuilder text = new StringBuilder();
         int count = (payload.length - 1) * 8 / 7;
         for (int i = 0; i < count; i++) {

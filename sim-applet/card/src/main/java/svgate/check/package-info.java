@@ -1,0 +1,2 @@
+/** Refuses class files that a CAP converter would refuse. */
+package svgate.check;
