@@ -1,6 +1,7 @@
 package svgate.applet;
 
 import javacard.framework.Util;
+import uicc.toolkit.EditHandler;
 import uicc.toolkit.ProactiveHandler;
 import uicc.toolkit.ProactiveHandlerSystem;
 import uicc.toolkit.ToolkitConstants;
@@ -42,33 +43,16 @@ final class Bearer {
     /** Whether the network took {@code ram.order}. */
     boolean send(KeyRecord record, short orderLength) {
         try {
+            boolean ussd = profile.bearer == Profile.BEARER_USSD;
+            short length = ussd ? writeUssd(record, orderLength) : writeSms(record, orderLength);
             ProactiveHandler handler = ProactiveHandlerSystem.getTheHandler();
-            if (profile.bearer == Profile.BEARER_USSD) {
-                short length = writeUssd(record, orderLength);
-                handler.init(
-                        ToolkitConstants.PRO_CMD_SEND_USSD,
-                        (byte) 0,
-                        ToolkitConstants.DEV_ID_NETWORK);
-                alpha(handler);
-                handler.appendTLV(
-                        (byte) (ToolkitConstants.TAG_USSD_STRING | ToolkitConstants.TAG_SET_CR),
-                        USSD_7_BIT,
-                        ram.packet,
-                        (short) 0,
-                        length);
-            } else {
-                short length = writeSms(record, orderLength);
-                handler.init(
-                        ToolkitConstants.PRO_CMD_SEND_SHORT_MESSAGE,
-                        (byte) 0,
-                        ToolkitConstants.DEV_ID_NETWORK);
-                alpha(handler);
-                handler.appendTLV(
-                        (byte) (ToolkitConstants.TAG_SMS_TPDU | ToolkitConstants.TAG_SET_CR),
-                        ram.packet,
-                        (short) 0,
-                        length);
-            }
+            handler.init(
+                    ussd
+                            ? ToolkitConstants.PRO_CMD_SEND_USSD
+                            : ToolkitConstants.PRO_CMD_SEND_SHORT_MESSAGE,
+                    (byte) 0,
+                    ToolkitConstants.DEV_ID_NETWORK);
+            fill(handler, ussd, length);
             // 00 to 0F: performed, in one way or another. Everything else may be sent again, under
             // the same reference: were it delivered all the same, it is paid once.
             return (handler.send() & 0xF0) == 0;
@@ -77,7 +61,8 @@ final class Bearer {
         }
     }
 
-    private void alpha(ProactiveHandler handler) {
+    /** What the phone shows meanwhile, and the message. */
+    private void fill(EditHandler handler, boolean ussd, short length) {
         short at = 0;
         if (texts.coding() == Texts.CODING_UCS2) {
             ram.screen[0] = (byte) 0x80;
@@ -85,6 +70,20 @@ final class Bearer {
         }
         short end = texts.copy(texts.language(), Texts.MENU, ram.screen, at);
         handler.appendTLV(ToolkitConstants.TAG_ALPHA_IDENTIFIER, ram.screen, (short) 0, end);
+        if (ussd) {
+            handler.appendTLV(
+                    (byte) (ToolkitConstants.TAG_USSD_STRING | ToolkitConstants.TAG_SET_CR),
+                    USSD_7_BIT,
+                    ram.packet,
+                    (short) 0,
+                    length);
+        } else {
+            handler.appendTLV(
+                    (byte) (ToolkitConstants.TAG_SMS_TPDU | ToolkitConstants.TAG_SET_CR),
+                    ram.packet,
+                    (short) 0,
+                    length);
+        }
     }
 
     private short writeSms(KeyRecord record, short orderLength) {

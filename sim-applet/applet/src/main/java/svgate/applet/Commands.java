@@ -134,28 +134,15 @@ final class Commands {
 
     /** The effect of every command but new keys: inside the transaction. */
     private void apply(byte command, short data, short length) {
-        byte[] packet = ram.packet;
         switch (command) {
             case PIN:
-                short pin = Tlv.value(packet, data, length, Tlv.PIN);
-                if (pin != Tlv.ABSENT) {
-                    pins.set(packet, pin, Tlv.length(packet, pin));
-                }
+                applyPin(data, length);
                 break;
             case TEXT:
-                short text = Tlv.value(packet, data, length, Tlv.TEXT);
-                texts.set(
-                        packet[Tlv.value(packet, data, length, Tlv.LANGUAGE)],
-                        packet[Tlv.value(packet, data, length, Tlv.TEXT_NUMBER)],
-                        packet,
-                        text,
-                        Tlv.length(packet, text));
+                applyText(data, length);
                 break;
             case SERVICE:
-                short address = Tlv.value(packet, data, length, Tlv.SERVICE);
-                short octets = Tlv.length(packet, address);
-                Util.arrayCopy(packet, address, profile.address, (short) 0, octets);
-                profile.addressLength = (byte) octets;
+                applyService(data, length);
                 break;
             case LOCK:
                 profile.locked = 1;
@@ -164,7 +151,7 @@ final class Commands {
                 profile.locked = 0;
                 break;
             case PROFILE:
-                ProfileCommand.apply(packet, data, length, profile, keys, pins);
+                ProfileCommand.apply(ram.packet, data, length, profile, keys, pins);
                 break;
             case FINISH:
                 profile.personalised = 1;
@@ -172,6 +159,33 @@ final class Commands {
             default:
                 break;
         }
+    }
+
+    private void applyPin(short data, short length) {
+        byte[] packet = ram.packet;
+        short pin = Tlv.value(packet, data, length, Tlv.PIN);
+        if (pin != Tlv.ABSENT) {
+            pins.set(packet, pin, Tlv.length(packet, pin));
+        }
+    }
+
+    private void applyText(short data, short length) {
+        byte[] packet = ram.packet;
+        short text = Tlv.value(packet, data, length, Tlv.TEXT);
+        texts.set(
+                packet[Tlv.value(packet, data, length, Tlv.LANGUAGE)],
+                packet[Tlv.value(packet, data, length, Tlv.TEXT_NUMBER)],
+                packet,
+                text,
+                Tlv.length(packet, text));
+    }
+
+    private void applyService(short data, short length) {
+        byte[] packet = ram.packet;
+        short address = Tlv.value(packet, data, length, Tlv.SERVICE);
+        short octets = Tlv.length(packet, address);
+        Util.arrayCopy(packet, address, profile.address, (short) 0, octets);
+        profile.addressLength = (byte) octets;
     }
 
     private void afterCommit(byte command, short data, short length) {

@@ -7,12 +7,12 @@ import javacard.framework.ISO7816;
 import javacard.framework.ISOException;
 import javacard.framework.Shareable;
 import javacard.framework.Util;
-import uicc.toolkit.EnvelopeHandler;
 import uicc.toolkit.EnvelopeHandlerSystem;
 import uicc.toolkit.ToolkitConstants;
 import uicc.toolkit.ToolkitException;
 import uicc.toolkit.ToolkitInterface;
 import uicc.toolkit.ToolkitRegistrySystem;
+import uicc.toolkit.ViewHandler;
 
 /**
  * The applet: puts its parts together at install, and leads each event to one of them.
@@ -212,7 +212,7 @@ public final class PayApplet extends Applet implements ToolkitInterface {
      * exactly that is dropped.
      */
     private void receive() {
-        EnvelopeHandler envelope = EnvelopeHandlerSystem.getTheHandler();
+        ViewHandler envelope = EnvelopeHandlerSystem.getTheHandler();
         if (envelope.findTLV(ToolkitConstants.TAG_SMS_TPDU, (byte) 1)
                 == ToolkitConstants.TLV_NOT_FOUND) {
             return;

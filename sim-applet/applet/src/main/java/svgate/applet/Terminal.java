@@ -1,15 +1,19 @@
 package svgate.applet;
 
+import uicc.toolkit.EditHandler;
 import uicc.toolkit.ProactiveHandler;
 import uicc.toolkit.ProactiveHandlerSystem;
-import uicc.toolkit.ProactiveResponseHandler;
 import uicc.toolkit.ProactiveResponseHandlerSystem;
 import uicc.toolkit.ToolkitConstants;
 import uicc.toolkit.ToolkitException;
+import uicc.toolkit.ViewHandler;
 
 /**
  * What the applet asks of the phone. Whatever the phone answers becomes one of three: done, one
  * step back, or the end.
+ *
+ * <p>A method that a handler inherits is called on the interface that declares it: not every CAP
+ * converter finds it elsewhere.
  */
 final class Terminal {
     static final short DONE = 0;
@@ -82,17 +86,12 @@ final class Terminal {
         ProactiveHandler handler = ProactiveHandlerSystem.getTheHandler();
         handler.init(
                 ToolkitConstants.PRO_CMD_SELECT_ITEM, (byte) 0, ToolkitConstants.DEV_ID_TERMINAL);
-        short end = alpha(texts.language(), title);
-        handler.appendTLV(
-                (byte) (ToolkitConstants.TAG_ALPHA_IDENTIFIER | ToolkitConstants.TAG_SET_CR),
-                ram.screen,
-                (short) 0,
-                end);
+        title(handler, title);
         return handler;
     }
 
     /** Adds a text of a language as an item. */
-    void item(ProactiveHandler handler, byte identifier, byte language, byte number) {
+    void item(EditHandler handler, byte identifier, byte language, byte number) {
         short end = alpha(language, number);
         handler.appendTLV(
                 (byte) (ToolkitConstants.TAG_ITEM | ToolkitConstants.TAG_SET_CR),
@@ -122,6 +121,15 @@ final class Terminal {
         return texts.copy(language, number, ram.screen, at);
     }
 
+    private void title(EditHandler handler, byte number) {
+        short end = alpha(texts.language(), number);
+        handler.appendTLV(
+                (byte) (ToolkitConstants.TAG_ALPHA_IDENTIFIER | ToolkitConstants.TAG_SET_CR),
+                ram.screen,
+                (short) 0,
+                end);
+    }
+
     private short ask(byte qualifier, byte number, short least, short most, short at) {
         try {
             ProactiveHandler handler = ProactiveHandlerSystem.getTheHandler();
@@ -146,7 +154,7 @@ final class Terminal {
 
     /** Copies what was typed, when it has the length and the coding that was asked for. */
     private short read(short least, short most, short at) {
-        ProactiveResponseHandler response = ProactiveResponseHandlerSystem.getTheHandler();
+        ViewHandler response = ProactiveResponseHandlerSystem.getTheHandler();
         if (response.findTLV(ToolkitConstants.TAG_TEXT_STRING, (byte) 1)
                 == ToolkitConstants.TLV_NOT_FOUND) {
             return -1;

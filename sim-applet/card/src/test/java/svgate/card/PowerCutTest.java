@@ -88,9 +88,8 @@ class PowerCutTest {
     void anAppletThatUnblocksBeforeItsCommitIsFound() {
         Mutant mutant = new Mutant()
                 .with("Commands",
-                        "                if (pin != Tlv.ABSENT) {\n",
-                        "                if (pin == Tlv.ABSENT) {\n                    pins.unblock();\n"
-                                + "                } else {\n")
+                        "        if (pin != Tlv.ABSENT) {\n",
+                        "        if (pin == Tlv.ABSENT) {\n            pins.unblock();\n        } else {\n")
                 .with("Commands", "            pins.unblock();\n        }\n", "        }\n");
         isFound(mutant, "unblock", "twice");
     }
