@@ -52,7 +52,7 @@ final class Checkout {
             KeyRecord record = keys.orders();
             whole = last.take(ram, whole, record, numbered);
             if (whole == LastOrder.USED_UP) {
-                terminal.say(Texts.BLOCKED);
+                terminal.say(Texts.REFUSED);
                 return Terminal.END;
             }
             numbered = true;

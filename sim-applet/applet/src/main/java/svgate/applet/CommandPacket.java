@@ -1,6 +1,7 @@
 package svgate.applet;
 
 import javacard.framework.Util;
+import javacard.security.AESKey;
 import javacardx.crypto.Cipher;
 
 /**
@@ -138,6 +139,11 @@ final class CommandPacket {
         return refused != 0 ? refused : (short) (padded - padding);
     }
 
+    /** Whether an opened packet was ciphered on its way. */
+    boolean wasCiphered(byte[] packet, short at) {
+        return (packet[(short) (at + SPI1)] & CIPHERED) != 0;
+    }
+
     /** Where the data of an opened packet begin. */
     short dataAt(KeyRecord record, short packetAt) {
         return (short) (packetAt + HEADER + record.ccOctets);
@@ -151,7 +157,7 @@ final class CommandPacket {
 
     /** The check value of a key: the first 3 octets of AES over sixteen times 01. */
     boolean hasCheckValue(
-            javacard.security.AESKey key, byte[] expected, short at, byte[] scratch, short free) {
+            AESKey key, byte[] expected, short at, byte[] scratch, short free) {
         Util.arrayFillNonAtomic(scratch, free, (short) 16, (byte) 1);
         cipher.init(key, Cipher.MODE_ENCRYPT);
         cipher.doFinal(scratch, free, (short) 16, scratch, free);

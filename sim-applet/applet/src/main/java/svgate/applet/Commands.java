@@ -64,6 +64,11 @@ final class Commands {
         if (!belongs(command) || !isValid(command, record, data, length)) {
             return false;
         }
+        boolean secret = command == KEYS || !Tlv.lacks(packet, data, length, Tlv.PIN);
+        if (secret && !packets.wasCiphered(packet, at)) {
+            // Whatever level the operator has for confirmations: keys and PINs never go in clear.
+            return false;
+        }
         boolean loads = command == KEYS && !isRepeated(record, data, length);
         if (loads) {
             keys.load(

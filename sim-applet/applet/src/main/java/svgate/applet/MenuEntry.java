@@ -14,28 +14,31 @@ final class MenuEntry {
     private static final short SEND_SHORT_MESSAGE = 25;
     private static final short SEND_USSD = 27;
 
+    private final Ram ram;
     private final Profile profile;
     private final Texts texts;
     private final Terminal terminal;
-    private final ToolkitRegistry registry;
-    private final Ram ram;
-    private final byte identifier;
+    private ToolkitRegistry registry;
+    private byte identifier;
 
-    MenuEntry(
-            Ram ram, Profile profile, Texts texts, Terminal terminal, ToolkitRegistry registry) {
+    MenuEntry(Ram ram, Profile profile, Texts texts, Terminal terminal) {
         this.ram = ram;
         this.profile = profile;
         this.texts = texts;
         this.terminal = terminal;
-        this.registry = registry;
-        registry.setEvent(ToolkitConstants.EVENT_PROFILE_DOWNLOAD);
-        registry.setEvent(ToolkitConstants.EVENT_UNFORMATTED_SMS_PP_ENV);
+    }
+
+    /** Registers for the applet's events: at install, once the applet itself is registered. */
+    void register(ToolkitRegistry own) {
+        registry = own;
+        own.setEvent(ToolkitConstants.EVENT_PROFILE_DOWNLOAD);
+        own.setEvent(ToolkitConstants.EVENT_UNFORMATTED_SMS_PP_ENV);
         // The text is personalised later, in place of blanks as long as it may become.
         for (short i = 0; i < Texts.OCTETS_MAX; i++) {
             ram.screen[i] = ' ';
         }
         identifier =
-                registry.initMenuEntry(
+                own.initMenuEntry(
                         ram.screen,
                         (short) 0,
                         Texts.OCTETS_MAX,
@@ -43,7 +46,7 @@ final class MenuEntry {
                         false,
                         (byte) 0,
                         (short) 0);
-        registry.disableMenuEntry(identifier);
+        own.disableMenuEntry(identifier);
     }
 
     /** Takes the text of the language now spoken. */

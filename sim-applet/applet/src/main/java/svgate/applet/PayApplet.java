@@ -77,7 +77,7 @@ public final class PayApplet extends Applet implements ToolkitInterface {
                 new Checkout(ram, profile, screen, terminal, pins, last, keys, bearer);
         Offer offer = new Offer(ram, profile, screen, terminal, checkout);
         OrderForm form = new OrderForm(ram, profile, screen, terminal, checkout);
-        entry = new MenuEntry(ram, profile, texts, terminal, ToolkitRegistrySystem.getEntry());
+        entry = new MenuEntry(ram, profile, texts, terminal);
         commands = new Commands(ram, profile, texts, pins, keys, packets, offer, entry);
         inbox =
                 new Inbox(
@@ -100,6 +100,7 @@ public final class PayApplet extends Applet implements ToolkitInterface {
         }
         PayApplet applet = new PayApplet(parameters, (short) (end - TRANSPORT_OCTETS));
         applet.register(parameters, (short) (aid + 1), parameters[aid]);
+        applet.entry.register(ToolkitRegistrySystem.getEntry());
     }
 
     @Override

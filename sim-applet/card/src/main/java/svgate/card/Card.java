@@ -106,6 +106,10 @@ public final class Card {
         aid = newAid;
     }
 
+    boolean isRegistered() {
+        return installing != null;
+    }
+
     public boolean isInstalled() {
         return applet != null;
     }

@@ -5,6 +5,7 @@ import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
@@ -18,7 +19,7 @@ public final class Main {
             """
             usage: java -jar svgate-card.jar [--port N] [--master FILE --iccid DIGITS [--key-version N]]
                                              [--pin DIGITS] [--puk DIGITS] [--service DIGITS]
-                                             [--script FILE] [--print-keys]
+                                             [--script FILE] [--transport HEX] [--print-keys]
 
               --port         listens on 127.0.0.1, 35963 unless told otherwise; 0 takes a free one
               --master       the gateway's key file (svgate-master-1 and 64 hex digits)
@@ -26,6 +27,7 @@ public final class Main {
               --key-version  1 unless told otherwise
               --service      the number that orders are sent to, 778 unless told otherwise
               --script       personalises by these APDUs, one a line in hex, instead
+              --transport    the transport keys of that script, KIc and KID, 64 hex digits
               --print-keys   prints the card's order keys as `svgate packet --keys` reads them: for
                              tests, never with keys that are in use
             """;
@@ -48,6 +50,11 @@ public final class Main {
                 fail("--iccid: 18 to 20 digits");
             }
             issue.keys = SimKeys.derive(master, iccid, issue.keyVersion);
+        }
+        if (options.containsKey("--transport")) {
+            byte[] transport = transport(options.get("--transport"));
+            issue.transportKic = Arrays.copyOf(transport, 16);
+            issue.transportKid = Arrays.copyOfRange(transport, 16, 32);
         }
         if (options.containsKey("--print-keys")) {
             System.out.println(keysOf(issue));
@@ -93,6 +100,13 @@ public final class Main {
         return HexFormat.of().parseHex(words[1]);
     }
 
+    private static byte[] transport(String digits) {
+        if (!digits.matches("[0-9a-fA-F]{64}")) {
+            fail("--transport: 64 hex digits");
+        }
+        return HexFormat.of().parseHex(digits);
+    }
+
     private static String keysOf(Issue issue) {
         HexFormat hex = HexFormat.of();
         return String.format(
@@ -113,7 +127,7 @@ public final class Main {
             switch (arguments[i]) {
                 case "--print-keys" -> options.put(arguments[i], "");
                 case "--port", "--master", "--iccid", "--key-version", "--pin", "--puk",
-                        "--service", "--script" -> {
+                        "--service", "--script", "--transport" -> {
                     if (i + 1 == arguments.length) {
                         fail(arguments[i] + " needs a value");
                     }

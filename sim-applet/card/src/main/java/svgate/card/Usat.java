@@ -40,7 +40,11 @@ public final class Usat {
         phone = newPhone;
     }
 
+    /** The entry of the applet, once it is registered. */
     public ToolkitRegistry registry() {
+        if (!card.isRegistered()) {
+            ToolkitException.throwIt(ToolkitException.REGISTRY_ERROR);
+        }
         return registry;
     }
 

@@ -188,6 +188,23 @@ class InboxTest {
     }
 
     @Test
+    void keysAndPinsAreNotTakenInClear() {
+        Issue clear = new Issue();
+        clear.confirmationsSpi = 0x12;
+        Rig open = new Rig(clear).ready();
+        long before = open.card.nvm().writes();
+        open.deliverData(Issue.newKeys(2, 0x22, 0x22, SECOND), Rig.inTurn());
+        open.deliverData(Tlvs.command(3).with(0xA6, "55555".getBytes()).octets(), Rig.inTurn());
+        assertEquals(before, open.card.nvm().writes());
+        // Neither is a secret: taken in clear, and under ciphering as well.
+        open.deliverData(Tlvs.command(3).octets(), Rig.inTurn());
+        assertTrue(open.card.nvm().writes() > before);
+        clear.confirmationsSpi = 0x16;
+        open.deliverData(Issue.newKeys(2, 0x22, 0x22, SECOND), Rig.inTurn());
+        assertEquals("010100029000", open.send(Vectors.hex("80ca000104")));
+    }
+
+    @Test
     void aTextAndTheShortCodeCanBeChanged() {
         rig.deliverData(Issue.text(0, 18, CardTexts.encode("Pay NOW?")), Rig.inTurn());
         rig.deliverData(Issue.text(0, 1, CardTexts.encode("Wallet")), Rig.inTurn());

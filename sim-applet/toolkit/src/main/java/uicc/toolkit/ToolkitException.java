@@ -9,6 +9,7 @@ public class ToolkitException extends CardRuntimeException {
     public static final short HANDLER_NOT_AVAILABLE = 2;
     public static final short UNAVAILABLE_ELEMENT = 3;
     public static final short MENU_ENTRY_NOT_FOUND = 4;
+    public static final short REGISTRY_ERROR = 5;
     public static final short EVENT_NOT_SUPPORTED = 6;
     public static final short OUT_OF_TLV_BOUNDARIES = 8;
     public static final short TERMINAL_PROFILE_NOT_AVAILABLE = 9;
