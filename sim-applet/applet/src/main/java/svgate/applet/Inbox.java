@@ -62,7 +62,7 @@ final class Inbox {
         if (Tlv.wellFormed(ram.packet, data, opened, REPLY)) {
             if (Receipts.isReply(ram.packet, data, opened) && isOfThisCard(data, opened)) {
                 keep(record, at, data, opened);
-                show((short) 0);
+                display(data, opened);
             }
             return;
         }
@@ -72,18 +72,20 @@ final class Inbox {
     /** Shows a receipt, 0 being the newest. */
     short show(short age) {
         short length = receipts.recall(age, ram.packet, (short) 0);
-        if (length == 0) {
-            return NO_RECEIPT;
-        }
+        return length == 0 ? NO_RECEIPT : display((short) 0, length);
+    }
+
+    /** Shows a checked confirmation: its outcome and amount, then the gateway's words. */
+    private short display(short from, short length) {
         byte[] reply = ram.packet;
-        byte outcome = reply[Tlv.value(reply, (short) 0, length, Tlv.OUTCOME)];
+        byte outcome = reply[Tlv.value(reply, from, length, Tlv.OUTCOME)];
         short at = screen.text((short) 0, Receipts.textOf(outcome));
-        short amount = Tlv.value(reply, (short) 0, length, Tlv.AMOUNT);
+        short amount = Tlv.value(reply, from, length, Tlv.AMOUNT);
         // Another currency's digits behind the point are not known here: the text has its price.
-        if (amount != Tlv.ABSENT && isOurs(reply, length)) {
+        if (amount != Tlv.ABSENT && isOurs(reply, from, length)) {
             at = screen.amount(screen.character(at, (byte) ' '), reply, amount);
         }
-        short text = Tlv.value(reply, (short) 0, length, Tlv.TEXT);
+        short text = Tlv.value(reply, from, length, Tlv.TEXT);
         short octets = text == Tlv.ABSENT ? (short) 0 : (short) (Tlv.length(reply, text) - 1);
         if (octets <= 0) {
             return terminal.show(at);
@@ -100,12 +102,15 @@ final class Inbox {
         return terminal.show(coding, screen.coded((short) 0, reply, (short) (text + 1), octets));
     }
 
-    /** One commit: the counter is heard, and the confirmation is kept. */
+    /** One commit: the counter is heard, and the confirmation is kept, unless it is already. */
     private void keep(KeyRecord record, short at, short data, short length) {
+        boolean repeated = receipts.has(ram.packet, data, length);
         JCSystem.beginTransaction();
         packets.hear(record, ram.packet, at);
         keys.heard(record);
-        receipts.keep(ram.packet, data, length);
+        if (!repeated) {
+            receipts.keep(ram.packet, data, length);
+        }
         JCSystem.commitTransaction();
     }
 
@@ -114,8 +119,8 @@ final class Inbox {
                 ram.packet, Tlv.value(ram.packet, data, length, Tlv.REFERENCE));
     }
 
-    private boolean isOurs(byte[] reply, short length) {
-        short currency = Tlv.value(reply, (short) 0, length, Tlv.CURRENCY);
+    private boolean isOurs(byte[] reply, short from, short length) {
+        short currency = Tlv.value(reply, from, length, Tlv.CURRENCY);
         return Octets.compare(reply, currency, profile.currency, (short) 0, (short) 2) == 0;
     }
 }

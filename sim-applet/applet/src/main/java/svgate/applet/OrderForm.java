@@ -59,7 +59,7 @@ final class OrderForm {
                 step--;
             } else if (end > 0) {
                 step++;
-            } else if (sayWrong() != Terminal.DONE) {
+            } else if (sayWrong() == Terminal.END) {
                 return Terminal.END;
             }
         }

@@ -45,6 +45,7 @@ public final class PayApplet extends Applet implements ToolkitInterface {
     private final CommandPacket packets;
     private final KeyRing keys;
     private final Cmac cmac;
+    private final Texts texts;
     private final Terminal terminal;
     private final Inbox inbox;
     private final Commands commands;
@@ -66,7 +67,7 @@ public final class PayApplet extends Applet implements ToolkitInterface {
         transport.kic.setKey(parameters, transportAt);
         transport.kid.setKey(parameters, (short) (transportAt + KeyRing.KEY_OCTETS));
 
-        Texts texts = new Texts();
+        texts = new Texts();
         Screen screen = new Screen(ram, texts, profile);
         terminal = new Terminal(ram, texts, screen);
         Pins pins = new Pins(ram, terminal);
@@ -134,6 +135,7 @@ public final class PayApplet extends Applet implements ToolkitInterface {
     public void processToolkit(short event) throws ToolkitException {
         switch (event) {
             case ToolkitConstants.EVENT_PROFILE_DOWNLOAD:
+                forgetTransportKeys();
                 entry.offer();
                 break;
             case ToolkitConstants.EVENT_MENU_SELECTION:
@@ -159,8 +161,11 @@ public final class PayApplet extends Applet implements ToolkitInterface {
             terminal.say(Texts.LOCKED);
             return;
         }
+        byte before = texts.language();
         menu.run();
-        entry.rename();
+        if (texts.language() != before) {
+            entry.rename();
+        }
     }
 
     /** One command of personalisation, sealed under the transport keys. */
@@ -192,9 +197,21 @@ public final class PayApplet extends Applet implements ToolkitInterface {
         if (!done) {
             ISOException.throwIt(ISO7816.SW_WRONG_DATA);
         }
-        if (profile.personalised != 0) {
-            // Also without this a personalised card takes nothing under them.
+        forgetTransportKeys();
+    }
+
+    /**
+     * Once personalisation is over nothing is taken under the transport keys; a card torn before
+     * they are gone loses them when a phone is next switched on.
+     */
+    private void forgetTransportKeys() {
+        if (profile.personalised == 0) {
+            return;
+        }
+        if (transport.kic.isInitialized()) {
             transport.kic.clearKey();
+        }
+        if (transport.kid.isInitialized()) {
             transport.kid.clearKey();
         }
     }

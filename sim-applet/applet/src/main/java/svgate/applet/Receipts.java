@@ -25,6 +25,21 @@ final class Receipts {
         next = (byte) ((next + 1) & (byte) (COUNT - 1));
     }
 
+    /** Whether this very confirmation is kept: the gateway repeats one when an order is repeated. */
+    boolean has(byte[] packet, short at, short length) {
+        for (short place = 0; place < (short) places.length; place += PLACE) {
+            boolean same =
+                    places[place] == length
+                            && Util.arrayCompare(
+                                            packet, at, places, (short) (place + DATA), length)
+                                    == 0;
+            if (same) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /**
      * Copies a confirmation, 0 being the newest.
      *

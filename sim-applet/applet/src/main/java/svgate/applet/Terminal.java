@@ -90,15 +90,19 @@ final class Terminal {
         return handler;
     }
 
-    /** Adds a text of a language as an item. */
+    /** Adds a text of a language as an item; one that the card has no room for is left out. */
     void item(EditHandler handler, byte identifier, byte language, byte number) {
         short end = alpha(language, number);
-        handler.appendTLV(
-                (byte) (ToolkitConstants.TAG_ITEM | ToolkitConstants.TAG_SET_CR),
-                identifier,
-                ram.screen,
-                (short) 0,
-                end);
+        try {
+            handler.appendTLV(
+                    (byte) (ToolkitConstants.TAG_ITEM | ToolkitConstants.TAG_SET_CR),
+                    identifier,
+                    ram.screen,
+                    (short) 0,
+                    end);
+        } catch (ToolkitException full) {
+            return;
+        }
     }
 
     /** Lets the subscriber choose: the item's identifier, or {@link #BACK} or {@link #END}. */

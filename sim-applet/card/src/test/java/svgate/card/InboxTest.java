@@ -69,6 +69,16 @@ class InboxTest {
     }
 
     @Test
+    void aConfirmationThatTheGatewayRepeatsIsKeptOnce() {
+        byte[] reply = Rig.reply(0, 1, "1 x Tea");
+        assertEquals(1, rig.deliverData(reply, Rig.inTurn(Rig.ok())).size());
+        assertEquals(1, rig.deliverData(reply, Rig.inTurn(Rig.ok())).size());
+        rig.menu(Rig.inTurn(Proactive.chosen(4), Rig.ok(), Rig.ok()));
+        assertEquals(2, rig.seen.stream().filter(c -> c.type() == Proactive.SELECT_ITEM).count());
+        assertEquals(1, texts(rig.seen).stream().filter(t -> t.equals("Paid 2.50 EUR\n1 x Tea")).count());
+    }
+
+    @Test
     void aBadPacketChangesNothingAndIsNotAnswered() {
         byte[] good = Packets.seal(rig.issue.confirmations(), 1, Rig.reply(0, 1, "Paid"));
         long before = rig.card.nvm().writes();

@@ -72,6 +72,7 @@ final class Operations {
                     }
                     rig.powerOn();
                     assertTrue(rig.card.usat().menuEntryShown());
+                    assertFalse(hasTransportKeys(rig));
                     assertEquals("Pay", new String(rig.card.usat().menuEntry()));
                     assertTrue(buys(rig, "1234"));
                 });
@@ -371,6 +372,17 @@ final class Operations {
         Arrays.fill(answers, Rig.ok());
         answers[0] = Proactive.chosen(4);
         return (int) rig.menu(Rig.inTurn(answers)).stream().filter(c -> c.text().equals(text)).count();
+    }
+
+    private static boolean hasTransportKeys(Rig rig) {
+        try {
+            Object transport = PurchaseTest.field(rig.card.applet(), "transport");
+            javacard.security.Key kic = (javacard.security.Key) PurchaseTest.field(transport, "kic");
+            javacard.security.Key kid = (javacard.security.Key) PurchaseTest.field(transport, "kid");
+            return kic.isInitialized() || kid.isInitialized();
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     private static int tries(Rig rig) {

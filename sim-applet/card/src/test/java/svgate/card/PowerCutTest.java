@@ -61,9 +61,7 @@ class PowerCutTest {
     @Test
     void anAppletThatKeepsAReceiptApartFromItsCounterIsFound() {
         Mutant mutant = new Mutant()
-                .with("Inbox",
-                        "        receipts.keep(ram.packet, data, length);\n        JCSystem.commit",
-                        "        JCSystem.commit")
+                .with("Inbox", "        if (!repeated) {\n            receipts.keep(ram.packet, data, length);\n        }\n", "")
                 .with("Inbox",
                         "        JCSystem.beginTransaction();\n        packets.hear",
                         "        receipts.keep(ram.packet, data, length);\n"

@@ -202,6 +202,41 @@ class PurchaseTest {
     }
 
     @Test
+    void theWholeMessageIsThatOfTheSharedVectors() {
+        List<JsonObject> vectors = Vectors.list(Vectors.file("sms_submit_mo.json"), "vectors");
+        assertEquals(8, vectors.size());
+        for (JsonObject vector : vectors) {
+            String id = vector.get("id").getAsString();
+            byte[] tpdu = Vectors.hex(vector, "tpdu");
+            Issue issue = new Issue();
+            issue.service = vector.get("tp_da").getAsString();
+            issue.serviceTypeOfNumber = tpdu[3];
+            issue.pid = Vectors.hex(vector, "tp_pid")[0];
+            issue.dcs = Vectors.hex(vector, "tp_dcs")[0];
+            rig = new Rig(issue).ready();
+            rig.menu(Rig.inTurn(Rig.purchase("1234")));
+            byte[] made = rig.seen.get(7).payload();
+            // The phone puts its own TP-MR; the length is that of another packet.
+            int udl = 4 + (issue.service.length() + 1) / 2 + 2;
+            made[1] = tpdu[1];
+            made[udl] = tpdu[udl];
+            int same = udl + 4;
+            assertEquals(Vectors.hex(tpdu).substring(0, 2 * same), Vectors.hex(made).substring(0, 2 * same), id);
+        }
+    }
+
+    @Test
+    void theLongestTextsLeaveAMenuThatWorks() {
+        rig.ready();
+        for (int number = 1; number < 32; number++) {
+            rig.deliverData(Issue.text(0, number, svgate.issuer.CardTexts.encode("x".repeat(31))), Rig.inTurn());
+        }
+        List<Proactive> seen = rig.menu(Rig.inTurn(Rig.purchase("1234")));
+        assertTrue(seen.get(0).items().containsAll(List.of(1, 2, 3, 4)));
+        assertTrue(seen.get(7).sends());
+    }
+
+    @Test
     void anArabicScreenHasTheSameOrder() {
         rig.ready();
         rig.menu(Rig.inTurn(Proactive.chosen(5), Proactive.chosen(4)));
