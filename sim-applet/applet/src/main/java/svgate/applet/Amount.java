@@ -5,8 +5,10 @@ import javacard.framework.Util;
 /** Money in smallest units: eight octets, highest first, so that a card needs no {@code int}. */
 final class Amount {
     static final short OCTETS = 8;
+
     /** The digits of 2^63. */
     static final short DIGITS_MAX = 19;
+
     /** More than any purchase costs, and far below 2^63. */
     static final short TYPED_DIGITS_MAX = 12;
 
@@ -77,8 +79,8 @@ final class Amount {
     }
 
     /**
-     * Turns {@code sums[0..8]} into decimal digits that end at the end of {@code sums}, at least one
-     * more than the exponent.
+     * Turns {@code sums[0..8]} into decimal digits that end at the end of {@code sums}, at least
+     * one more than the exponent.
      *
      * @return where the digits begin in {@code sums}
      */

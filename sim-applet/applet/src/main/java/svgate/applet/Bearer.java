@@ -1,6 +1,7 @@
 package svgate.applet;
 
 import javacard.framework.Util;
+
 import uicc.toolkit.EditHandler;
 import uicc.toolkit.ProactiveHandler;
 import uicc.toolkit.ProactiveHandlerSystem;
@@ -11,7 +12,7 @@ import uicc.toolkit.ToolkitException;
  * Seals an order that was numbered, and hands it to the network.
  *
  * <pre>
- * SMS   | 41 | MR 00 | TP-DA | PID | DCS | UDL | 02 70 00 | command packet |   3GPP TS 23.040 §9.2.2.2
+ * SMS   | 41 | MR 00 | TP-DA | PID | DCS | UDL | 02 70 00 | packet |   3GPP TS 23.040 §9.2.2.2
  * USSD  | DCS 0F | prefix, counter 10, KID 2, order 2n, MAC 8 digits of hex |  7-bit, packed
  * </pre>
  *
@@ -23,6 +24,7 @@ final class Bearer {
     private static final byte IE_COMMAND_PACKET = 0x70;
     private static final byte USSD_7_BIT = 0x0F;
     private static final short SHORT_MAC = 4;
+
     /** FF 55 01, KID, TAR, counter and four octets of filling: one block. */
     private static final short USSD_HEADER = 16;
 
@@ -115,8 +117,7 @@ final class Bearer {
         Util.arrayCopyNonAtomic(record.tar, (short) 0, header, (short) 4, KeyRecord.TAR_OCTETS);
         Util.arrayCopyNonAtomic(
                 record.counter, (short) 0, header, (short) 7, KeyRecord.COUNTER_OCTETS);
-        cmac.make(
-                record.kid, header, (short) 0, USSD_HEADER, ram.order, (short) 0, orderLength);
+        cmac.make(record.kid, header, (short) 0, USSD_HEADER, ram.order, (short) 0, orderLength);
 
         // Septets are packed as they come: the text never stands unpacked.
         byte[] text = ram.packet;
@@ -131,7 +132,7 @@ final class Bearer {
         cmac.copyTag(header, (short) 0, SHORT_MAC);
         septets = hex(text, septets, header, (short) 0, SHORT_MAC);
         if ((short) (septets & 7) == 7) {
-            // Seven spare bits carry a carriage return, else they would read as @: TS 23.038 §6.1.2.3.
+            // TS 23.038 §6.1.2.3: seven spare bits carry a carriage return, else they read as @.
             septets = septet(text, septets, (byte) '\r');
         }
         return (short) ((short) ((short) (septets * 7) + 7) / 8);

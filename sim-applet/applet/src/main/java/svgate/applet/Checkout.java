@@ -76,8 +76,7 @@ final class Checkout {
         if (profile.pinPolicy != Profile.PIN_ABOVE) {
             return profile.pinPolicy == Profile.PIN_ALWAYS;
         }
-        Amount.load(
-                ram.order, Tlv.value(ram.order, (short) 0, length, Tlv.AMOUNT), ram.sums);
+        Amount.load(ram.order, Tlv.value(ram.order, (short) 0, length, Tlv.AMOUNT), ram.sums);
         return Octets.compare(ram.sums, (short) 0, profile.pinAbove, (short) 0, Amount.OCTETS) > 0;
     }
 }

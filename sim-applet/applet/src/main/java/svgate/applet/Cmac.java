@@ -15,8 +15,10 @@ final class Cmac {
 
     /** {@code Signature.ALG_AES_CMAC_128} of later API versions; unknown to 3.0.4. */
     private static final byte ALG_AES_CMAC_128 = (byte) 49;
+
     /** The subkey, then the last block, then the checksum. */
     private static final short SUBKEY = 0;
+
     private static final short BLOCK = 16;
     private static final short TAG = 32;
 

@@ -2,6 +2,7 @@ package svgate.applet;
 
 import javacard.framework.Util;
 import javacard.security.AESKey;
+
 import javacardx.crypto.Cipher;
 
 /**
@@ -17,6 +18,7 @@ import javacardx.crypto.Cipher;
 final class CommandPacket {
     /** Why a packet is refused, in the order in which the checks are made. */
     static final short MALFORMED = -1;
+
     static final short UNKNOWN_TAR = -2;
     static final short INSUFFICIENT_LEVEL = -3;
     static final short UNKNOWN_KEY = -4;
@@ -38,8 +40,10 @@ final class CommandPacket {
     private static final short TAR = 7;
     private static final short CNTR = 10;
     private static final short PCNTR = 15;
+
     /** SPI to PCNTR: what CHL counts besides the checksum. */
     private static final short CHL_WITHOUT_CC = 13;
+
     private static final short BLOCK_MASK = 0x0F;
 
     private static final byte CHECK_KIND = 0x03;
@@ -156,8 +160,7 @@ final class CommandPacket {
     }
 
     /** The check value of a key: the first 3 octets of AES over sixteen times 01. */
-    boolean hasCheckValue(
-            AESKey key, byte[] expected, short at, byte[] scratch, short free) {
+    boolean hasCheckValue(AESKey key, byte[] expected, short at, byte[] scratch, short free) {
         Util.arrayFillNonAtomic(scratch, free, (short) 16, (byte) 1);
         cipher.init(key, Cipher.MODE_ENCRYPT);
         cipher.doFinal(scratch, free, (short) 16, scratch, free);
@@ -210,8 +213,7 @@ final class CommandPacket {
         }
         short counterAt = (short) (at + CNTR);
         short last = (short) (KeyRecord.COUNTER_OCTETS - 1);
-        if (Octets.compare(
-                        packet, counterAt, record.counter, (short) 0, KeyRecord.COUNTER_OCTETS)
+        if (Octets.compare(packet, counterAt, record.counter, (short) 0, KeyRecord.COUNTER_OCTETS)
                 <= 0) {
             return COUNTER_LOW;
         }

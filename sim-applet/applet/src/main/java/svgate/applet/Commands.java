@@ -7,8 +7,8 @@ import javacard.framework.Util;
  * The gateway's commands, on the air under the confirmation keys, and in personalisation under the
  * card's transport keys. One is checked to its last octet before the first octet of state changes.
  *
- * <p>The elements of each command are in README.md, examples in
- * {@code tests/vectors/applet_commands.json}.
+ * <p>The elements of each command are in README.md, examples in {@code
+ * tests/vectors/applet_commands.json}.
  */
 final class Commands {
     static final byte OFFER = 0x01;
@@ -116,7 +116,8 @@ final class Commands {
         byte[] packet = ram.packet;
         switch (command) {
             case OFFER:
-                return Tlv.wellFormed(packet, data, length, OF_OFFER) && offer.isValid(data, length);
+                return Tlv.wellFormed(packet, data, length, OF_OFFER)
+                        && offer.isValid(data, length);
             case KEYS:
                 return Tlv.wellFormed(packet, data, length, OF_KEYS)
                         && areKeys(record, data, length);
@@ -125,8 +126,7 @@ final class Commands {
             case TEXT:
                 return Tlv.wellFormed(packet, data, length, OF_TEXT) && isText(data, length);
             case SERVICE:
-                return Tlv.wellFormed(packet, data, length, OF_SERVICE)
-                        && isService(data, length);
+                return Tlv.wellFormed(packet, data, length, OF_SERVICE) && isService(data, length);
             case PROFILE:
                 return Tlv.wellFormed(packet, data, length, OF_PROFILE)
                         && ProfileCommand.isValid(packet, data, length);
@@ -277,8 +277,7 @@ final class Commands {
 
     private boolean isService(short data, short length) {
         byte[] packet = ram.packet;
-        if (!Tlv.has(
-                packet, data, length, Tlv.SERVICE, (short) 3, Profile.ADDRESS_OCTETS_MAX)) {
+        if (!Tlv.has(packet, data, length, Tlv.SERVICE, (short) 3, Profile.ADDRESS_OCTETS_MAX)) {
             return false;
         }
         short address = Tlv.value(packet, data, length, Tlv.SERVICE);
@@ -303,14 +302,41 @@ final class Commands {
     }
 
     private static final byte[] ANY = {
-        Tlv.VERB, Tlv.SHORT_CODE, Tlv.ITEM, Tlv.QUANTITY, Tlv.AMOUNT, Tlv.CURRENCY, Tlv.PON,
-        Tlv.TEXT, Tlv.COMMAND, Tlv.KEY_VERSION, Tlv.KEY_OCTETS, Tlv.KEYS, Tlv.CHECK_VALUES,
-        Tlv.PIN, Tlv.LANGUAGE, Tlv.TEXT_NUMBER, Tlv.SERVICE, Tlv.BEARER, Tlv.TARS, Tlv.LEVELS,
-        Tlv.MONEY, Tlv.PIN_POLICY, Tlv.PUK, Tlv.USSD_PREFIX,
+        Tlv.VERB,
+        Tlv.SHORT_CODE,
+        Tlv.ITEM,
+        Tlv.QUANTITY,
+        Tlv.AMOUNT,
+        Tlv.CURRENCY,
+        Tlv.PON,
+        Tlv.TEXT,
+        Tlv.COMMAND,
+        Tlv.KEY_VERSION,
+        Tlv.KEY_OCTETS,
+        Tlv.KEYS,
+        Tlv.CHECK_VALUES,
+        Tlv.PIN,
+        Tlv.LANGUAGE,
+        Tlv.TEXT_NUMBER,
+        Tlv.SERVICE,
+        Tlv.BEARER,
+        Tlv.TARS,
+        Tlv.LEVELS,
+        Tlv.MONEY,
+        Tlv.PIN_POLICY,
+        Tlv.PUK,
+        Tlv.USSD_PREFIX,
     };
     private static final byte[] OF_OFFER = {
-        Tlv.COMMAND, Tlv.VERB, Tlv.SHORT_CODE, Tlv.ITEM, Tlv.QUANTITY, Tlv.AMOUNT, Tlv.CURRENCY,
-        Tlv.PON, Tlv.TEXT,
+        Tlv.COMMAND,
+        Tlv.VERB,
+        Tlv.SHORT_CODE,
+        Tlv.ITEM,
+        Tlv.QUANTITY,
+        Tlv.AMOUNT,
+        Tlv.CURRENCY,
+        Tlv.PON,
+        Tlv.TEXT,
     };
     private static final byte[] OF_KEYS = {
         Tlv.COMMAND, Tlv.KEY_VERSION, Tlv.KEY_OCTETS, Tlv.KEYS, Tlv.CHECK_VALUES,
@@ -321,7 +347,13 @@ final class Commands {
     };
     private static final byte[] OF_SERVICE = {Tlv.COMMAND, Tlv.SERVICE};
     private static final byte[] OF_PROFILE = {
-        Tlv.COMMAND, Tlv.TARS, Tlv.LEVELS, Tlv.MONEY, Tlv.PIN_POLICY, Tlv.BEARER, Tlv.PUK,
+        Tlv.COMMAND,
+        Tlv.TARS,
+        Tlv.LEVELS,
+        Tlv.MONEY,
+        Tlv.PIN_POLICY,
+        Tlv.BEARER,
+        Tlv.PUK,
         Tlv.USSD_PREFIX,
     };
     private static final byte[] OF_NOTHING = {Tlv.COMMAND};

@@ -3,8 +3,8 @@ package svgate.applet;
 import javacard.framework.JCSystem;
 
 /**
- * What the gateway sends to the card. A packet is checked whole, then its counter and its effect are
- * one commit; a bad one changes nothing and is not answered.
+ * What the gateway sends to the card. A packet is checked whole, then its counter and its effect
+ * are one commit; a bad one changes nothing and is not answered.
  */
 final class Inbox {
     static final short NO_RECEIPT = 1;
@@ -115,8 +115,7 @@ final class Inbox {
     }
 
     private boolean isOfThisCard(short data, short length) {
-        return last.numbered(
-                ram.packet, Tlv.value(ram.packet, data, length, Tlv.REFERENCE));
+        return last.numbered(ram.packet, Tlv.value(ram.packet, data, length, Tlv.REFERENCE));
     }
 
     private boolean isOurs(byte[] reply, short from, short length) {

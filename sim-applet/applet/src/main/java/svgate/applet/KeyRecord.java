@@ -13,13 +13,17 @@ final class KeyRecord {
 
     final AESKey kic;
     final AESKey kid;
+
     /** The last counter used, or the highest heard. */
     final byte[] counter;
+
     final byte[] tar;
     byte kicOctet;
     byte kidOctet;
+
     /** SPI1 of packets made, the least SPI1 of packets heard. */
     byte spi;
+
     byte ccOctets;
 
     KeyRecord() {

@@ -11,8 +11,10 @@ import javacard.security.KeyBuilder;
  */
 final class KeyRing {
     static final short KEY_OCTETS = 16;
+
     /** Orders KIc and KID, confirmations KIc and KID. */
     static final short KEYS = 4;
+
     static final short CHECK_VALUE_OCTETS = 3;
 
     private final KeyRecord[] orders;
@@ -82,7 +84,12 @@ final class KeyRing {
 
     /** Whether four keys have these check values; nothing persistent changes. */
     boolean haveCheckValues(
-            CommandPacket packets, byte[] keys, short keysAt, byte[] values, short valuesAt, Ram ram) {
+            CommandPacket packets,
+            byte[] keys,
+            short keysAt,
+            byte[] values,
+            short valuesAt,
+            Ram ram) {
         boolean right = true;
         for (short i = 0; i < KEYS; i++) {
             probe.setKey(keys, (short) (keysAt + (short) (i * KEY_OCTETS)));
@@ -100,8 +107,8 @@ final class KeyRing {
     }
 
     /**
-     * Loads keys of a new version where nothing is heard. The caller holds no transaction: setting a
-     * key may not be undone by one.
+     * Loads keys of a new version where nothing is heard. The caller holds no transaction: setting
+     * a key may not be undone by one.
      */
     void load(byte[] keys, short keysAt, byte[] octets, short octetsAt) {
         short free = free();
@@ -116,7 +123,11 @@ final class KeyRing {
         Util.arrayCopy(
                 fiveZeros, zerosAt, orders[free].counter, (short) 0, KeyRecord.COUNTER_OCTETS);
         Util.arrayCopy(
-                fiveZeros, zerosAt, confirmations[free].counter, (short) 0, KeyRecord.COUNTER_OCTETS);
+                fiveZeros,
+                zerosAt,
+                confirmations[free].counter,
+                (short) 0,
+                KeyRecord.COUNTER_OCTETS);
         versions[free] = version;
         olderHeard = loaded;
         newer = (byte) free;

@@ -9,6 +9,7 @@ import uicc.toolkit.ToolkitRegistry;
 final class MenuEntry {
     /** Bits of TERMINAL PROFILE, b1 of octet 1 being 0: TS 102 223 §5.2. */
     private static final short DISPLAY_TEXT = 16;
+
     private static final short GET_INPUT = 18;
     private static final short SELECT_ITEM = 24;
     private static final short SEND_SHORT_MESSAGE = 25;

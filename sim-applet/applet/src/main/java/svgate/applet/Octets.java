@@ -29,7 +29,9 @@ final class Octets {
     static short compare(byte[] left, short leftAt, byte[] right, short rightAt, short length) {
         for (short i = 0; i < length; i++) {
             short difference =
-                    (short) ((left[(short) (leftAt + i)] & 0xFF) - (right[(short) (rightAt + i)] & 0xFF));
+                    (short)
+                            ((left[(short) (leftAt + i)] & 0xFF)
+                                    - (right[(short) (rightAt + i)] & 0xFF));
             if (difference != 0) {
                 return difference;
             }

@@ -6,8 +6,8 @@ import javacard.framework.Util;
  * Writes an order in its canonical form, element by rising number, into {@link Ram#order}.
  *
  * <pre>
- * | 01 | 81 01 verb | 82 03 short code | 83 n item | 84 01 quantity | 85 n amount | 86 02 currency |
- * | 87 01 amount kind | 88 04 PON | 89 04 reference |
+ * | 01 | 81 01 verb | 82 03 short code | 83 n item | 84 01 quantity | 85 n amount |
+ * | 86 02 currency | 87 01 amount kind | 88 04 PON | 89 04 reference |
  * </pre>
  *
  * Each step gives where the next one writes, so that going back is writing over.

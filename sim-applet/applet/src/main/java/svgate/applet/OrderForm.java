@@ -15,9 +15,12 @@ final class OrderForm {
 
     /** Where elements begin: after version and verb, after a short code as well. */
     private static final short AFTER_VERB = 4;
+
     private static final short AFTER_SHORT_CODE = 9;
+
     /** Currency and amount kind, which follow the amount. */
     private static final short AFTER_AMOUNT = 7;
+
     private static final short PON_ELEMENT = 6;
     private static final short AMOUNT_TYPED_MAX = 13;
 

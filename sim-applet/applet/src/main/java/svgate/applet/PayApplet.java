@@ -7,6 +7,7 @@ import javacard.framework.ISO7816;
 import javacard.framework.ISOException;
 import javacard.framework.Shareable;
 import javacard.framework.Util;
+
 import uicc.toolkit.EnvelopeHandlerSystem;
 import uicc.toolkit.ToolkitConstants;
 import uicc.toolkit.ToolkitException;
@@ -32,6 +33,7 @@ public final class PayApplet extends Applet implements ToolkitInterface {
 
     /** The transport keys in the parameters of install: KIc, then KID. */
     private static final short TRANSPORT_OCTETS = 32;
+
     private static final byte TRANSPORT_KEY_OCTET = (byte) 0xF2;
     private static final byte TRANSPORT_LEVEL = 0x16;
     private static final byte TRANSPORT_CC = 8;
@@ -74,15 +76,12 @@ public final class PayApplet extends Applet implements ToolkitInterface {
         LastOrder last = new LastOrder();
         Receipts receipts = new Receipts();
         Bearer bearer = new Bearer(ram, profile, texts, packets, cmac);
-        Checkout checkout =
-                new Checkout(ram, profile, screen, terminal, pins, last, keys, bearer);
+        Checkout checkout = new Checkout(ram, profile, screen, terminal, pins, last, keys, bearer);
         Offer offer = new Offer(ram, profile, screen, terminal, checkout);
         OrderForm form = new OrderForm(ram, profile, screen, terminal, checkout);
         entry = new MenuEntry(ram, profile, texts, terminal);
         commands = new Commands(ram, profile, texts, pins, keys, packets, offer, entry);
-        inbox =
-                new Inbox(
-                        ram, profile, screen, terminal, keys, packets, last, receipts, commands);
+        inbox = new Inbox(ram, profile, screen, terminal, keys, packets, last, receipts, commands);
         menu = new Menu(ram, texts, terminal, pins, last, inbox, form, checkout);
     }
 
@@ -178,8 +177,7 @@ public final class PayApplet extends Applet implements ToolkitInterface {
         if (length > Ram.PACKET_OCTETS) {
             ISOException.throwIt(ISO7816.SW_WRONG_LENGTH);
         }
-        Util.arrayCopyNonAtomic(
-                buffer, ISO7816.OFFSET_CDATA, ram.packet, (short) 0, length);
+        Util.arrayCopyNonAtomic(buffer, ISO7816.OFFSET_CDATA, ram.packet, (short) 0, length);
         short opened = packets.open(transport, ram.packet, (short) 0, length);
         boolean done = false;
         if (opened > 0) {

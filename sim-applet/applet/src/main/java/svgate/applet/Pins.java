@@ -53,8 +53,7 @@ final class Pins {
     /** Asks for the PIN until it is right, the subscriber leaves, or no try is left. */
     short verify() {
         while (pin.getTriesRemaining() != 0) {
-            short typed =
-                    terminal.askHidden(Texts.ASK_PIN, DIGITS_MIN, DIGITS_MAX, (short) 0);
+            short typed = terminal.askHidden(Texts.ASK_PIN, DIGITS_MIN, DIGITS_MAX, (short) 0);
             if (typed < 0) {
                 return typed;
             }
@@ -109,8 +108,7 @@ final class Pins {
                 terminal.askHidden(Texts.ASK_NEW_PIN_AGAIN, DIGITS_MIN, DIGITS_MAX, DIGITS_MAX);
         boolean same =
                 first == second
-                        && Util.arrayCompare(
-                                        ram.entry, (short) 0, ram.entry, DIGITS_MAX, first)
+                        && Util.arrayCompare(ram.entry, (short) 0, ram.entry, DIGITS_MAX, first)
                                 == 0;
         if (same && areDigits(ram.entry, (short) 0, first)) {
             pin.update(ram.entry, (short) 0, (byte) first);

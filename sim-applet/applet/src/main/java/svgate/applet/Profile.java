@@ -8,21 +8,28 @@ final class Profile {
     static final byte BEARER_SMS = 0;
     static final byte BEARER_USSD = 1;
     static final short CODE_OCTETS = 3;
+
     /** Length in digits, type of number, ten octets of digits: 3GPP TS 23.040 §9.1.2.5. */
     static final short ADDRESS_OCTETS_MAX = 12;
+
     static final short PREFIX_OCTETS_MAX = 12;
 
     /** Whether personalisation is over, and for good. */
     byte personalised;
+
     /** Whether {@link ProfileCommand} was carried out. */
     byte configured;
+
     /** Whether the gateway has locked the menu. */
     byte locked;
+
     byte bearer;
     byte pid;
     byte dcs;
+
     /** The header element that marks a packet to the card: 70, or what an operator has instead. */
     byte header;
+
     byte exponent;
     byte pinPolicy;
     byte addressLength;

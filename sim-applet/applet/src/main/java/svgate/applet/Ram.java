@@ -7,6 +7,7 @@ import javacard.framework.Util;
 final class Ram {
     /** The longest service address, the rest of an SMS-SUBMIT, and TP-UD. */
     static final short PACKET_OCTETS = 164;
+
     static final short SCREEN_OCTETS = 160;
     static final short ORDER_OCTETS = 48;
     static final short ENTRY_OCTETS = 16;
@@ -14,12 +15,16 @@ final class Ram {
 
     /** A packet, or a whole TPDU, on its way in or out. */
     final byte[] packet;
+
     /** The order: what is shown and what is sealed are read from here, and from nowhere else. */
     final byte[] order;
+
     /** A text for the terminal. */
     final byte[] screen;
+
     /** What the subscriber typed; a PIN is nowhere else. */
     final byte[] entry;
+
     /** Room for sums. */
     final byte[] sums;
 

@@ -7,6 +7,7 @@ final class Receipts {
     static final short COUNT = 4;
 
     private static final short PLACE = 100;
+
     /** The first octet of a place is the length. */
     private static final short DATA = 1;
 
@@ -25,13 +26,14 @@ final class Receipts {
         next = (byte) ((next + 1) & (byte) (COUNT - 1));
     }
 
-    /** Whether this very confirmation is kept: the gateway repeats one when an order is repeated. */
+    /**
+     * Whether this very confirmation is kept: the gateway repeats one when an order is repeated.
+     */
     boolean has(byte[] packet, short at, short length) {
         for (short place = 0; place < (short) places.length; place += PLACE) {
             boolean same =
                     places[place] == length
-                            && Util.arrayCompare(
-                                            packet, at, places, (short) (place + DATA), length)
+                            && Util.arrayCompare(packet, at, places, (short) (place + DATA), length)
                                     == 0;
             if (same) {
                 return true;

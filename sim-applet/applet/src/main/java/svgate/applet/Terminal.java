@@ -22,11 +22,14 @@ final class Terminal {
 
     private static final byte PERFORMED = 0x00;
     private static final byte BACKWARD = 0x11;
+
     /** High priority, and the subscriber clears the text. */
     private static final byte WAIT_FOR_USER = (byte) 0x81;
+
     private static final byte DIGITS = 0x00;
     private static final byte ALPHABET = 0x01;
     private static final byte HIDDEN = 0x04;
+
     /** How often an entry that is none is asked for again. */
     private static final short TRIES = 3;
 
@@ -111,8 +114,7 @@ final class Terminal {
         if ((result & 0xF0) != 0) {
             return otherwise(result);
         }
-        return (short)
-                (ProactiveResponseHandlerSystem.getTheHandler().getItemIdentifier() & 0xFF);
+        return (short) (ProactiveResponseHandlerSystem.getTheHandler().getItemIdentifier() & 0xFF);
     }
 
     /** Writes a text as an alpha identifier: UCS2 after an octet 80, TS 102 221 Annex A. */

@@ -113,8 +113,7 @@ final class Tlv {
             byte[] packet, short at, byte number, byte[] value, short valueAt, short valueLength) {
         packet[at] = (byte) (number | CRITICAL);
         packet[(short) (at + 1)] = (byte) valueLength;
-        return Util.arrayCopyNonAtomic(
-                value, valueAt, packet, (short) (at + 2), valueLength);
+        return Util.arrayCopyNonAtomic(value, valueAt, packet, (short) (at + 2), valueLength);
     }
 
     /** Writes a critical element of one octet and gives where the next one goes. */

@@ -1,8 +1,9 @@
 package javacard.framework;
 
-import java.util.Arrays;
 import svgate.card.Card;
 import svgate.card.Nvm;
+
+import java.util.Arrays;
 
 /**
  * See the Java Card API, class OwnerPIN. The number of tries and the validated flag take no part in
@@ -13,6 +14,7 @@ public class OwnerPIN implements PIN {
     private final byte[] pin;
     private int length;
     private byte tries;
+
     /** In RAM. */
     private boolean validated;
 
@@ -65,16 +67,17 @@ public class OwnerPIN implements PIN {
         if (newLength > pin.length) {
             PINException.throwIt(PINException.ILLEGAL_VALUE);
         }
-        byte[] padded = Arrays.copyOf(Arrays.copyOfRange(digits, offset, offset + newLength), pin.length);
+        byte[] padded =
+                Arrays.copyOf(Arrays.copyOfRange(digits, offset, offset + newLength), pin.length);
         validated = false;
         nvm().atomically(
-                () -> {
-                    int lengthBefore = length;
-                    byte triesBefore = tries;
-                    nvm().copyAtomic(padded, 0, pin, 0, pin.length);
-                    nvm().write(1, () -> length = newLength, () -> length = lengthBefore);
-                    nvm().write(1, () -> tries = tryLimit, () -> tries = triesBefore);
-                });
+                        () -> {
+                            int lengthBefore = length;
+                            byte triesBefore = tries;
+                            nvm().copyAtomic(padded, 0, pin, 0, pin.length);
+                            nvm().write(1, () -> length = newLength, () -> length = lengthBefore);
+                            nvm().write(1, () -> tries = tryLimit, () -> tries = triesBefore);
+                        });
     }
 
     public void resetAndUnblock() {

@@ -1,10 +1,13 @@
 package javacard.framework;
 
-import java.util.Arrays;
 import svgate.card.Card;
 import svgate.card.Nvm;
 
-/** See the Java Card API, class Util: what is atomic there is atomic here, and what is not is not. */
+import java.util.Arrays;
+
+/**
+ * See the Java Card API, class Util: what is atomic there is atomic here, and what is not is not.
+ */
 public class Util {
     private Util() {}
 

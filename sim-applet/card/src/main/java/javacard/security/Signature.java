@@ -7,6 +7,7 @@ public abstract class Signature {
     public static final byte MODE_SIGN = 1;
     public static final byte MODE_VERIFY = 2;
     public static final byte ALG_AES_MAC_128_NOPAD = 18;
+
     /** Of later API versions; a card of 3.0.4 does not have it unless it is told to. */
     public static final byte ALG_AES_CMAC_128 = 49;
 

@@ -2,6 +2,7 @@ package javacardx.crypto;
 
 import javacard.security.CryptoException;
 import javacard.security.Key;
+
 import svgate.card.CardCipher;
 
 /** See the Java Card API, class Cipher: AES in CBC mode without padding. */

@@ -22,12 +22,15 @@ final class ApduUsat implements Phone {
 
     private final Card card;
     private Thread applet;
+
     /** What the applet asks, until it is answered. */
     private byte[] command;
+
     private byte[] answer;
     private boolean running;
     private boolean abandoned;
     private PowerLost lost;
+
     /** SET UP MENU, the framework's own. */
     private byte[] menu;
 
@@ -40,13 +43,14 @@ final class ApduUsat implements Phone {
         return ours
                 && switch (apdu[1]) {
                     case INS_TERMINAL_PROFILE, INS_FETCH, INS_TERMINAL_RESPONSE, INS_ENVELOPE ->
-                        card.isInstalled();
+                            card.isInstalled();
                     default -> false;
                 };
     }
 
     byte[] transmit(byte[] apdu) {
-        byte[] data = apdu.length > 5 ? Arrays.copyOfRange(apdu, 5, 5 + (apdu[4] & 0xFF)) : new byte[0];
+        byte[] data =
+                apdu.length > 5 ? Arrays.copyOfRange(apdu, 5, 5 + (apdu[4] & 0xFF)) : new byte[0];
         return switch (apdu[1]) {
             case INS_TERMINAL_PROFILE -> begin(() -> card.usat().profileDownload(data));
             case INS_ENVELOPE -> envelope(data);

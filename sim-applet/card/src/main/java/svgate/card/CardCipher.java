@@ -1,9 +1,11 @@
 package svgate.card;
 
-import java.util.Arrays;
 import javacard.security.CryptoException;
 import javacard.security.Key;
+
 import javacardx.crypto.Cipher;
+
+import java.util.Arrays;
 
 /** AES-CBC of whole blocks. */
 public final class CardCipher extends Cipher {

@@ -1,9 +1,11 @@
 package svgate.card;
 
-import java.util.Arrays;
 import javacard.security.AESKey;
 import javacard.security.CryptoException;
 import javacard.security.KeyBuilder;
+
+import java.util.Arrays;
+
 import javax.crypto.spec.SecretKeySpec;
 
 /**

@@ -1,10 +1,11 @@
 package svgate.card;
 
-import java.io.ByteArrayOutputStream;
-import java.util.Arrays;
 import javacard.security.CryptoException;
 import javacard.security.Key;
 import javacard.security.Signature;
+
+import java.io.ByteArrayOutputStream;
+import java.util.Arrays;
 
 /** The signatures of the card: CBC-MAC without padding, and AES-CMAC where the card has it. */
 public final class CardMac extends Signature {

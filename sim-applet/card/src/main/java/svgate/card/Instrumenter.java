@@ -52,8 +52,8 @@ final class Instrumenter extends ClassVisitor {
             switch (opcode) {
                 case Opcodes.BASTORE -> call("storeByte", "(Ljava/lang/Object;II)V");
                 case Opcodes.SASTORE -> call("storeShort", "([SII)V");
-                case Opcodes.AASTORE -> call(
-                        "storeReference", "([Ljava/lang/Object;ILjava/lang/Object;)V");
+                case Opcodes.AASTORE ->
+                        call("storeReference", "([Ljava/lang/Object;ILjava/lang/Object;)V");
                 default -> super.visitInsn(opcode);
             }
         }

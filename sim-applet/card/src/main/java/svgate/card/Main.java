@@ -1,6 +1,10 @@
 package svgate.card;
 
+import svgate.issuer.Issue;
+import svgate.issuer.SimKeys;
+
 import java.io.IOException;
+import java.net.BindException;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -10,27 +14,25 @@ import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
-import svgate.issuer.Issue;
-import svgate.issuer.SimKeys;
 
 /** Installs and personalises one card, and puts it on a TCP port. */
 public final class Main {
     private static final String USAGE =
             """
-            usage: java -jar svgate-card.jar [--port N] [--master FILE --iccid DIGITS [--key-version N]]
-                                             [--pin DIGITS] [--puk DIGITS] [--service DIGITS]
-                                             [--script FILE] [--transport HEX] [--print-keys]
+usage: java -jar svgate-card.jar [--port N] [--master FILE --iccid DIGITS [--key-version N]]
+                                 [--pin DIGITS] [--puk DIGITS] [--service DIGITS]
+                                 [--script FILE] [--transport HEX] [--print-keys]
 
-              --port         listens on 127.0.0.1, 35963 unless told otherwise; 0 takes a free one
-              --master       the gateway's key file (svgate-master-1 and 64 hex digits)
-              --iccid        the card's number, 18 to 20 digits
-              --key-version  1 unless told otherwise
-              --service      the number that orders are sent to, 778 unless told otherwise
-              --script       personalises by these APDUs, one a line in hex, instead
-              --transport    the transport keys of that script, KIc and KID, 64 hex digits
-              --print-keys   prints the card's order keys as `svgate packet --keys` reads them: for
-                             tests, never with keys that are in use
-            """;
+  --port         listens on 127.0.0.1, 35963 unless told otherwise; 0 takes a free one
+  --master       the gateway's key file (svgate-master-1 and 64 hex digits)
+  --iccid        the card's number, 18 to 20 digits
+  --key-version  1 unless told otherwise
+  --service      the number that orders are sent to, 778 unless told otherwise
+  --script       personalises by these APDUs, one a line in hex, instead
+  --transport    the transport keys of that script, KIc and KID, 64 hex digits
+  --print-keys   prints the card's order keys as `svgate packet --keys` reads them: for
+                 tests, never with keys that are in use
+""";
     private static final int PORT = 35_963;
     private static final String MASTER_VERSION = "svgate-master-1";
 
@@ -64,6 +66,8 @@ public final class Main {
         try (VpcdServer server = new VpcdServer(card, InetAddress.getLoopbackAddress(), port)) {
             System.out.println("card listening on 127.0.0.1:" + server.port());
             server.run();
+        } catch (BindException e) {
+            fail("--port " + port + ": " + e.getMessage());
         }
     }
 
@@ -111,7 +115,7 @@ public final class Main {
         HexFormat hex = HexFormat.of();
         return String.format(
                 "{\"kic\":\"%s\",\"kid\":\"%s\",\"kic_octet\":\"%02x\",\"kid_octet\":\"%02x\","
-                        + "\"spi1_min\":\"%02x\",\"tar\":\"%s\",\"cc_octets\":%d,\"last_counter\":0}",
+                    + "\"spi1_min\":\"%02x\",\"tar\":\"%s\",\"cc_octets\":%d,\"last_counter\":0}",
                 hex.formatHex(issue.keys.moKic()),
                 hex.formatHex(issue.keys.moKid()),
                 issue.kicOctet,
@@ -126,8 +130,15 @@ public final class Main {
         for (int i = 0; i < arguments.length; i++) {
             switch (arguments[i]) {
                 case "--print-keys" -> options.put(arguments[i], "");
-                case "--port", "--master", "--iccid", "--key-version", "--pin", "--puk",
-                        "--service", "--script", "--transport" -> {
+                case "--port",
+                        "--master",
+                        "--iccid",
+                        "--key-version",
+                        "--pin",
+                        "--puk",
+                        "--service",
+                        "--script",
+                        "--transport" -> {
                     if (i + 1 == arguments.length) {
                         fail(arguments[i] + " needs a value");
                     }

@@ -1,5 +1,7 @@
 package svgate.card;
 
+import javacard.framework.TransactionException;
+
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -10,7 +12,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import javacard.framework.TransactionException;
 
 /**
  * The card's memory: counts every persistent write, loses power at one of them if told to, and
@@ -27,6 +28,7 @@ public final class Nvm {
 
     /** What one entry of the journal costs besides the old value. */
     private static final int JOURNAL_ENTRY = 4;
+
     private static final int COMMIT_CAPACITY = 512;
 
     private final Set<Object> clearedOnReset = identitySet();

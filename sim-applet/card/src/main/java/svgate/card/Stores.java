@@ -72,10 +72,13 @@ public final class Stores {
     /** In front of NEW. */
     public static void newObject(Class<?> type) {
         int octets = Nvm.OBJECT_HEADER;
-        for (Class<?> c = type; c != null && c.getClassLoader() == type.getClassLoader(); c = c.getSuperclass()) {
+        for (Class<?> c = type;
+                c != null && c.getClassLoader() == type.getClassLoader();
+                c = c.getSuperclass()) {
             for (Field field : c.getDeclaredFields()) {
                 if (!Modifier.isStatic(field.getModifiers())) {
-                    boolean octet = field.getType() == byte.class || field.getType() == boolean.class;
+                    boolean octet =
+                            field.getType() == byte.class || field.getType() == boolean.class;
                     octets += octet ? 1 : 2;
                 }
             }

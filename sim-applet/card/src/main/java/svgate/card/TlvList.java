@@ -1,9 +1,10 @@
 package svgate.card;
 
-import java.util.Arrays;
 import uicc.toolkit.EditHandler;
 import uicc.toolkit.ToolkitConstants;
 import uicc.toolkit.ToolkitException;
+
+import java.util.Arrays;
 
 /** A list of COMPREHENSION-TLV elements, ETSI TS 101 220 §7.1.1, behind every toolkit handler. */
 class TlvList implements EditHandler {
@@ -170,13 +171,18 @@ class TlvList implements EditHandler {
 
     @Override
     public void appendTLV(byte tag, byte first, byte[] rest, short at, short length) {
-        appendElement(
-                tag, join(new byte[] {first}, Arrays.copyOfRange(rest, at, at + length)));
+        appendElement(tag, join(new byte[] {first}, Arrays.copyOfRange(rest, at, at + length)));
     }
 
     @Override
     public void appendTLV(
-            byte tag, byte[] value1, short at1, short length1, byte[] value2, short at2, short length2) {
+            byte tag,
+            byte[] value1,
+            short at1,
+            short length1,
+            byte[] value2,
+            short at2,
+            short length2) {
         appendElement(
                 tag,
                 join(

@@ -1,6 +1,5 @@
 package svgate.card;
 
-import java.util.Arrays;
 import uicc.toolkit.EnvelopeHandler;
 import uicc.toolkit.ProactiveHandler;
 import uicc.toolkit.ProactiveResponseHandler;
@@ -8,6 +7,8 @@ import uicc.toolkit.ToolkitConstants;
 import uicc.toolkit.ToolkitException;
 import uicc.toolkit.ToolkitInterface;
 import uicc.toolkit.ToolkitRegistry;
+
+import java.util.Arrays;
 
 /**
  * The card's toolkit framework, ETSI TS 102 241 and TS 102 223: one applet, its events, its menu
@@ -102,14 +103,13 @@ public final class Usat {
     /** The elements of an ENVELOPE that came as an APDU. */
     void envelope(byte tag, byte[] list) {
         switch (tag) {
-            case (byte) 0xD1 -> trigger(
-                    ToolkitConstants.EVENT_UNFORMATTED_SMS_PP_ENV, tag, list);
+            case (byte) 0xD1 -> trigger(ToolkitConstants.EVENT_UNFORMATTED_SMS_PP_ENV, tag, list);
             case (byte) 0xD3 -> {
                 if (registry.enabled) {
                     trigger(ToolkitConstants.EVENT_MENU_SELECTION, tag, list);
                 }
             }
-            default -> { }
+            default -> {}
         }
     }
 
@@ -206,7 +206,14 @@ public final class Usat {
 
         @Override
         public void changeMenuEntry(
-                byte id, byte[] text, short at, short length, byte next, boolean help, byte q, short icon) {
+                byte id,
+                byte[] text,
+                short at,
+                short length,
+                byte next,
+                boolean help,
+                byte q,
+                short icon) {
             if (id != ENTRY) {
                 ToolkitException.throwIt(ToolkitException.MENU_ENTRY_NOT_FOUND);
             }
@@ -239,18 +246,13 @@ public final class Usat {
         @Override
         public void init(byte type, byte qualifier, byte destination) {
             clear();
-            appendTLV(
-                    TAG_COMMAND_DETAILS, (byte) 1, (short) ((type << 8) | (qualifier & 0xFF)));
+            appendTLV(TAG_COMMAND_DETAILS, (byte) 1, (short) ((type << 8) | (qualifier & 0xFF)));
             appendTLV(TAG_DEVICE_IDENTITIES, DEV_ID_UICC, destination);
         }
 
         @Override
-        public void initDisplayText(
-                byte qualifier, byte dcs, byte[] text, short at, short length) {
-            init(
-                    ToolkitConstants.PRO_CMD_DISPLAY_TEXT,
-                    qualifier,
-                    ToolkitConstants.DEV_ID_DISPLAY);
+        public void initDisplayText(byte qualifier, byte dcs, byte[] text, short at, short length) {
+            init(ToolkitConstants.PRO_CMD_DISPLAY_TEXT, qualifier, ToolkitConstants.DEV_ID_DISPLAY);
             text(dcs, text, at, length);
         }
 
@@ -262,11 +264,14 @@ public final class Usat {
 
         @Override
         public void initGetInput(
-                byte qualifier, byte dcs, byte[] text, short at, short length, short least, short most) {
-            init(
-                    ToolkitConstants.PRO_CMD_GET_INPUT,
-                    qualifier,
-                    ToolkitConstants.DEV_ID_TERMINAL);
+                byte qualifier,
+                byte dcs,
+                byte[] text,
+                short at,
+                short length,
+                short least,
+                short most) {
+            init(ToolkitConstants.PRO_CMD_GET_INPUT, qualifier, ToolkitConstants.DEV_ID_TERMINAL);
             text(dcs, text, at, length);
             appendTLV(TAG_RESPONSE_LENGTH, (byte) least, (byte) most);
         }

@@ -10,8 +10,8 @@ import java.net.Socket;
 import java.util.HexFormat;
 
 /**
- * The card on a TCP port, in the framing of vsmartcard's vpcd: a length of two octets, then a command
- * APDU, or one octet of control.
+ * The card on a TCP port, in the framing of vsmartcard's vpcd: a length of two octets, then a
+ * command APDU, or one octet of control.
  *
  * <pre>
  * 00 power off   01 power on   02 reset   04 ATR, which is answered
@@ -25,8 +25,10 @@ public final class VpcdServer implements AutoCloseable {
     private static final int POWER_ON = 1;
     private static final int RESET = 2;
     private static final int ATR = 4;
+
     /** The longest short command APDU. */
     private static final int COMMAND_MAX = 261;
+
     /** T=0 and T=1, the applet's name as historical octets, and the check octet: ISO 7816-3 §8. */
     private static final byte[] ANSWER_TO_RESET = HexFormat.of().parseHex("3b86800173766761746515");
 

@@ -1,14 +1,5 @@
 package svgate.check;
 
-import java.io.IOException;
-import java.lang.reflect.Modifier;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.List;
-import java.util.Set;
-import java.util.stream.Stream;
 import org.objectweb.asm.ClassReader;
 import org.objectweb.asm.Opcodes;
 import org.objectweb.asm.Type;
@@ -25,6 +16,16 @@ import org.objectweb.asm.tree.TypeInsnNode;
 import org.objectweb.asm.tree.analysis.Analyzer;
 import org.objectweb.asm.tree.analysis.AnalyzerException;
 
+import java.io.IOException;
+import java.lang.reflect.Modifier;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
+
 /**
  * Reads the class files of an applet package and names everything in them that a converter for Java
  * Card 3.0.4 Classic without int support would refuse, and static state, which the applet shall not
@@ -33,7 +34,11 @@ import org.objectweb.asm.tree.analysis.AnalyzerException;
 public final class ClassCheck {
     private static final int CLASS_VERSION_MAX = 51;
     private static final Set<String> API =
-            Set.of("javacard/framework/", "javacard/security/", "javacardx/crypto/", "uicc/toolkit/");
+            Set.of(
+                    "javacard/framework/",
+                    "javacard/security/",
+                    "javacardx/crypto/",
+                    "uicc/toolkit/");
     private static final Set<String> LANGUAGE =
             Set.of(
                     "java/lang/Object",
@@ -190,16 +195,21 @@ public final class ClassCheck {
     private void checkOpcode(String where, int opcode) {
         switch (opcode) {
             case Opcodes.I2C -> report(Rule.CHAR, where, "a cast");
-            case Opcodes.I2L, Opcodes.LCONST_0, Opcodes.LCONST_1 -> report(
-                    Rule.LONG, where, "a number");
-            case Opcodes.I2F, Opcodes.I2D, Opcodes.FCONST_0, Opcodes.FCONST_1, Opcodes.FCONST_2,
-                    Opcodes.DCONST_0, Opcodes.DCONST_1 -> report(
-                    Rule.FLOATING, where, "a number");
-            case Opcodes.MONITORENTER, Opcodes.MONITOREXIT -> report(
-                    Rule.THREADS, where, "a block");
+            case Opcodes.I2L, Opcodes.LCONST_0, Opcodes.LCONST_1 ->
+                    report(Rule.LONG, where, "a number");
+            case Opcodes.I2F,
+                            Opcodes.I2D,
+                            Opcodes.FCONST_0,
+                            Opcodes.FCONST_1,
+                            Opcodes.FCONST_2,
+                            Opcodes.DCONST_0,
+                            Opcodes.DCONST_1 ->
+                    report(Rule.FLOATING, where, "a number");
+            case Opcodes.MONITORENTER, Opcodes.MONITOREXIT ->
+                    report(Rule.THREADS, where, "a block");
             case Opcodes.INVOKEDYNAMIC -> report(Rule.DYNAMIC, where, "invokedynamic");
             case Opcodes.MULTIANEWARRAY -> report(Rule.ARRAYS_OF_ARRAYS, where, "new");
-            default -> { }
+            default -> {}
         }
     }
 
@@ -227,7 +237,7 @@ public final class ClassCheck {
             case Type.FLOAT, Type.DOUBLE -> report(Rule.FLOATING, where, "the type");
             case Type.CHAR -> report(Rule.CHAR, where, "the type");
             case Type.OBJECT -> checkType(where, type.getInternalName());
-            default -> { }
+            default -> {}
         }
     }
 
@@ -250,7 +260,10 @@ public final class ClassCheck {
         }
         checkType(where, owner);
         boolean language = LANGUAGE.contains(owner);
-        boolean known = language ? LANGUAGE_METHODS.contains(name) : isOurs(owner) || has(owner, name, descriptor);
+        boolean known =
+                language
+                        ? LANGUAGE_METHODS.contains(name)
+                        : isOurs(owner) || has(owner, name, descriptor);
         if (isOfCard(owner) && !known) {
             report(Rule.API, where, owner + '.' + name + descriptor);
         }
@@ -280,13 +293,21 @@ public final class ClassCheck {
         }
         for (Class<?> c = type; c != null; c = c.getSuperclass()) {
             boolean method =
-                    Stream.concat(Arrays.stream(c.getMethods()), Arrays.stream(c.getDeclaredMethods()))
-                            .anyMatch(m -> m.getName().equals(name)
-                                    && Type.getMethodDescriptor(m).equals(descriptor));
+                    Stream.concat(
+                                    Arrays.stream(c.getMethods()),
+                                    Arrays.stream(c.getDeclaredMethods()))
+                            .anyMatch(
+                                    m ->
+                                            m.getName().equals(name)
+                                                    && Type.getMethodDescriptor(m)
+                                                            .equals(descriptor));
             boolean field =
                     Arrays.stream(c.getFields())
-                            .anyMatch(f -> f.getName().equals(name)
-                                    && Type.getDescriptor(f.getType()).equals(descriptor));
+                            .anyMatch(
+                                    f ->
+                                            f.getName().equals(name)
+                                                    && Type.getDescriptor(f.getType())
+                                                            .equals(descriptor));
             if (method || field) {
                 return true;
             }

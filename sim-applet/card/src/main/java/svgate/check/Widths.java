@@ -1,7 +1,5 @@
 package svgate.check;
 
-import java.util.List;
-import java.util.function.Consumer;
 import org.objectweb.asm.Opcodes;
 import org.objectweb.asm.Type;
 import org.objectweb.asm.tree.AbstractInsnNode;
@@ -9,6 +7,9 @@ import org.objectweb.asm.tree.LdcInsnNode;
 import org.objectweb.asm.tree.analysis.AnalyzerException;
 import org.objectweb.asm.tree.analysis.BasicInterpreter;
 import org.objectweb.asm.tree.analysis.BasicValue;
+
+import java.util.List;
+import java.util.function.Consumer;
 
 /**
  * Follows numbers through a method: on a card a sum has 16 bits, so one that may have overflowed

@@ -14,6 +14,7 @@ public final class CardTexts {
     private static final String GSM =
             "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\u001bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
                     + "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
+
     private static final byte CODING_GSM = 0x04;
     private static final byte CODING_UCS2 = 0x08;
 
@@ -70,8 +71,7 @@ public final class CardTexts {
 
     private static byte[] encode(String text, boolean gsm) {
         if (!gsm) {
-            return Packets.join(
-                    new byte[] {CODING_UCS2}, text.getBytes(StandardCharsets.UTF_16BE));
+            return Packets.join(new byte[] {CODING_UCS2}, text.getBytes(StandardCharsets.UTF_16BE));
         }
         byte[] octets = new byte[text.length() + 1];
         octets[0] = CODING_GSM;

@@ -46,7 +46,11 @@ public final class Issue {
     public byte[] installData() {
         byte[] own = Packets.join(transportKic, transportKid);
         return Packets.join(
-                new byte[] {(byte) AID.length}, AID, new byte[] {0}, new byte[] {(byte) own.length}, own);
+                new byte[] {(byte) AID.length},
+                AID,
+                new byte[] {0},
+                new byte[] {(byte) own.length},
+                own);
     }
 
     public Packets.Record orders() {
@@ -99,7 +103,11 @@ public final class Issue {
     }
 
     public static byte[] text(int language, int number, byte[] coded) {
-        return Tlvs.command(0x04).with(0xA7, language).with(0xA8, number).with(0x93, coded).octets();
+        return Tlvs.command(0x04)
+                .with(0xA7, language)
+                .with(0xA8, number)
+                .with(0x93, coded)
+                .octets();
     }
 
     public static byte[] service(String digits, int typeOfNumber) {
@@ -119,9 +127,13 @@ public final class Issue {
                 Tlvs.command(0x10)
                         .with(0xAB, Packets.join(ordersTar, confirmationsTar))
                         .with(0xAC, ordersSpi, confirmationsSpi, ccOctets)
-                        .with(0xAD, Packets.join(
-                                new byte[] {(byte) (currency >> 8), (byte) currency, (byte) exponent},
-                                ascii(currencyCode)))
+                        .with(
+                                0xAD,
+                                Packets.join(
+                                        new byte[] {
+                                            (byte) (currency >> 8), (byte) currency, (byte) exponent
+                                        },
+                                        ascii(currencyCode)))
                         .with(0xAE, above)
                         .with(0xAA, ussd ? 1 : 0, pid, dcs, headerElement);
         if (puk != null) {
@@ -138,7 +150,13 @@ public final class Issue {
         counter++;
         Packets.Record transport =
                 new Packets.Record(
-                        transportKic, transportKid, 0xF2, 0xF2, new byte[] {(byte) 0xB0, 0, 0}, 0x16, 8);
+                        transportKic,
+                        transportKid,
+                        0xF2,
+                        0xF2,
+                        new byte[] {(byte) 0xB0, 0, 0},
+                        0x16,
+                        8);
         byte[] packet = Packets.seal(transport, counter, data);
         byte[] head = {(byte) 0x80, (byte) 0xE2, 0, 0, (byte) packet.length};
         return Packets.join(head, packet);

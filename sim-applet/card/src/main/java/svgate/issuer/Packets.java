@@ -1,9 +1,11 @@
 package svgate.issuer;
 
+import svgate.card.Aes;
+
 import java.nio.ByteBuffer;
 import java.util.Arrays;
+
 import javax.crypto.spec.SecretKeySpec;
-import svgate.card.Aes;
 
 /** Command packets as the gateway makes and opens them: ETSI TS 102 225 §5.1. */
 public final class Packets {
@@ -14,7 +16,13 @@ public final class Packets {
 
     /** Two keys and what packets under them look like. */
     public record Record(
-            byte[] kic, byte[] kid, int kicOctet, int kidOctet, byte[] tar, int spi1, int ccOctets) {
+            byte[] kic,
+            byte[] kid,
+            int kicOctet,
+            int kidOctet,
+            byte[] tar,
+            int spi1,
+            int ccOctets) {
         boolean ciphered() {
             return (spi1 & 0x04) != 0;
         }
@@ -63,7 +71,8 @@ public final class Packets {
         byte[] header = Arrays.copyOf(packet, HEADER);
         int body = HEADER + record.ccOctets;
         byte[] padded = Arrays.copyOfRange(packet, body, packet.length);
-        byte[] right = Arrays.copyOf(Aes.cmac(aes(record.kid), join(header, padded)), record.ccOctets);
+        byte[] right =
+                Arrays.copyOf(Aes.cmac(aes(record.kid), join(header, padded)), record.ccOctets);
         if (!Arrays.equals(right, Arrays.copyOfRange(packet, HEADER, body))) {
             throw new IllegalArgumentException("checksum");
         }

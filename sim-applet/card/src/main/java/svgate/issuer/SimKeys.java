@@ -1,16 +1,17 @@
 package svgate.issuer;
 
+import svgate.card.Aes;
+
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HexFormat;
-import svgate.card.Aes;
 
 /**
  * The keys of one card and version from the gateway's master: NIST SP 800-108r1 §4.1, counter mode
  * with AES-CMAC, the counter one octet in front.
  *
  * <pre>
- * | 01 | "svgate-mo-kic" | 00 | key version 1 | ICCID 10 | 00 80 |      ...-mo-kid, -mt-kic, -mt-kid
+ * | 01 | "svgate-mo-kic" | 00 | key version 1 | ICCID 10 | 00 80 |   ...-mo-kid, -mt-kic, -mt-kid
  * </pre>
  */
 public record SimKeys(byte[] moKic, byte[] moKid, byte[] mtKic, byte[] mtKid) {

@@ -5,12 +5,16 @@ import javacard.framework.Applet;
 import javacard.framework.JCSystem;
 import javacard.framework.OwnerPIN;
 import javacard.framework.Util;
+
 import svgate.card.MemoryProbe;
 
 /** Writes to fields and arrays as any applet does, for tests of the card's memory. */
 public final class MemoryApplet extends Applet implements MemoryProbe {
     private static final byte[] FILLING = new byte[256];
-    /** Filled by the class initialiser, as what comes with a CAP: an array made here is written to. */
+
+    /**
+     * Filled by the class initialiser, as what comes with a CAP: an array made here is written to.
+     */
     private static final byte[][] COPIES = new byte[10][8];
 
     static {
@@ -62,8 +66,15 @@ public final class MemoryApplet extends Applet implements MemoryProbe {
     @Override
     public int[] read() {
         return new int[] {
-            octet, number, flag ? 1 : 0, reference != null ? 1 : 0, bytes[0], flags[0] ? 1 : 0,
-            shorts[0], references[0] != null ? 1 : 0, ram[0],
+            octet,
+            number,
+            flag ? 1 : 0,
+            reference != null ? 1 : 0,
+            bytes[0],
+            flags[0] ? 1 : 0,
+            shorts[0],
+            references[0] != null ? 1 : 0,
+            ram[0],
         };
     }
 

@@ -1,12 +1,14 @@
 package svgate.applet;
 
-import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
 import javacard.framework.APDU;
 import javacard.framework.Applet;
 import javacard.security.AESKey;
 import javacard.security.KeyBuilder;
+
 import svgate.card.Probe;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 
 /** Reaches into the applet's package for tests, on a card like any other applet. */
 public final class ProbeApplet extends Applet implements Probe {
@@ -23,7 +25,14 @@ public final class ProbeApplet extends Applet implements Probe {
 
     @Override
     public void register(
-            byte[] kic, byte[] kid, byte kicOctet, byte kidOctet, byte[] tar, byte spi, byte ccOctets, byte[] counter) {
+            byte[] kic,
+            byte[] kid,
+            byte kicOctet,
+            byte kidOctet,
+            byte[] tar,
+            byte spi,
+            byte ccOctets,
+            byte[] counter) {
         record = new KeyRecord(key(kic), key(kid));
         record.kicOctet = kicOctet;
         record.kidOctet = kidOctet;
@@ -47,14 +56,22 @@ public final class ProbeApplet extends Applet implements Probe {
     @Override
     public byte[] seal(byte[] data) {
         byte[] buffer = new byte[data.length + 64];
-        short length = packets.seal(record, data, (short) 0, (short) data.length, buffer, (short) 0);
+        short length =
+                packets.seal(record, data, (short) 0, (short) data.length, buffer, (short) 0);
         return Arrays.copyOf(buffer, length);
     }
 
     @Override
     public byte[] cmac(byte[] key, byte[] message) {
         byte[] tag = new byte[16];
-        cmac.make(key(key), new byte[0], (short) 0, (short) 0, message, (short) 0, (short) message.length);
+        cmac.make(
+                key(key),
+                new byte[0],
+                (short) 0,
+                (short) 0,
+                message,
+                (short) 0,
+                (short) message.length);
         cmac.copyTag(tag, (short) 0, Cmac.OCTETS);
         return tag;
     }
@@ -84,7 +101,9 @@ public final class ProbeApplet extends Applet implements Probe {
 
     private static AESKey key(byte[] octets) {
         AESKey key =
-                (AESKey) KeyBuilder.buildKey(KeyBuilder.TYPE_AES, (short) (octets.length * 8), false);
+                (AESKey)
+                        KeyBuilder.buildKey(
+                                KeyBuilder.TYPE_AES, (short) (octets.length * 8), false);
         key.setKey(octets, (short) 0);
         return key;
     }

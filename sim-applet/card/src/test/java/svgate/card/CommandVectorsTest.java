@@ -1,15 +1,19 @@
 package svgate.card;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
-import java.util.List;
+
 import org.junit.jupiter.api.Test;
+
 import svgate.issuer.Issue;
 import svgate.issuer.Packets;
 import svgate.issuer.Tlvs;
+
+import java.math.BigDecimal;
+import java.util.List;
 
 /** The forms of the card's commands, as an implementation apart from this one wrote them down. */
 class CommandVectorsTest {
@@ -35,26 +39,39 @@ class CommandVectorsTest {
         String state = rig.send(Vectors.hex("80ca000104"));
         switch (fields.get("command").getAsString()) {
             case "offer" -> {
-                Proactive shown = rig.seen.stream().filter(c -> c.text().contains("\nPrice ")).findFirst().orElseThrow();
-                String amount = String.format("%.2f EUR", fields.get("amount_minor").getAsLong() / 100.0);
+                Proactive shown =
+                        rig.seen.stream()
+                                .filter(c -> c.text().contains("\nPrice "))
+                                .findFirst()
+                                .orElseThrow();
+                long minor = fields.get("amount_minor").getAsLong();
+                String amount = BigDecimal.valueOf(minor, 2) + " EUR";
                 assertTrue(shown.text().endsWith(amount), name);
             }
             case "keys" -> assertEquals("010100029000", state, name);
             case "lock" -> assertEquals("010101019000", state, name);
             case "unlock" -> assertEquals("010100019000", state, name);
             case "text" -> {
-                rig.menu(Rig.inTurn(Proactive.chosen(5), Proactive.chosen(1 + fields.get("language").getAsInt())));
+                rig.menu(
+                        Rig.inTurn(
+                                Proactive.chosen(5),
+                                Proactive.chosen(1 + fields.get("language").getAsInt())));
                 String text = fields.get("text").getAsString();
                 List<Proactive> seen = rig.menu(Rig.inTurn(Rig.purchase("1234")));
                 assertTrue(seen.get(5).text().startsWith(text + "\n"), name);
             }
             case "service" -> {
                 rig.menu(Rig.inTurn(Rig.purchase("1234")));
-                assertEquals("05811932f4", Vectors.hex(rig.seen.get(7).payload()).substring(4, 14), name);
+                assertEquals(
+                        "05811932f4",
+                        Vectors.hex(rig.seen.get(7).payload()).substring(4, 14),
+                        name);
             }
             case "pin" -> {
                 String pin = fields.has("pin") ? fields.get("pin").getAsString() : "1234";
-                assertTrue(rig.menu(Rig.inTurn(Rig.purchase(pin))).stream().anyMatch(Proactive::sends), name);
+                assertTrue(
+                        rig.menu(Rig.inTurn(Rig.purchase(pin))).stream().anyMatch(Proactive::sends),
+                        name);
             }
             default -> throw new IllegalArgumentException(name);
         }
@@ -68,7 +85,8 @@ class CommandVectorsTest {
         long before = rig.card.nvm().writes();
         for (JsonObject command : commands) {
             String name = command.get("name").getAsString();
-            assertEquals(0, rig.deliverData(Vectors.hex(command, "hex"), Rig.inTurn()).size(), name);
+            assertEquals(
+                    0, rig.deliverData(Vectors.hex(command, "hex"), Rig.inTurn()).size(), name);
             assertEquals(before, rig.card.nvm().writes(), name);
         }
         assertEquals(List.of(), rig.card.faults());
@@ -126,10 +144,16 @@ class CommandVectorsTest {
             if (Tlvs.find(order, 8).isPresent()) {
                 // Its reference is 2: one order was made before it.
                 rig.menu(Rig.inTurn(Rig.purchase("1234")));
-                answers = new byte[][] {
-                    Proactive.chosen(2), Proactive.typed("83920171"), Proactive.typed("10"),
-                    Rig.ok(), Proactive.typed("1234"), Rig.ok(), Rig.ok(),
-                };
+                answers =
+                        new byte[][] {
+                            Proactive.chosen(2),
+                            Proactive.typed("83920171"),
+                            Proactive.typed("10"),
+                            Rig.ok(),
+                            Proactive.typed("1234"),
+                            Rig.ok(),
+                            Rig.ok(),
+                        };
             }
             PurchaseTest.setCounter(rig, vector.get("counter").getAsLong() - 1);
             rig.menu(Rig.inTurn(answers));

@@ -3,16 +3,17 @@ package svgate.card;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import svgate.issuer.Issue;
+import svgate.issuer.Packets;
+import svgate.issuer.SimKeys;
+import svgate.issuer.Tlvs;
+
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import svgate.issuer.Issue;
-import svgate.issuer.Packets;
-import svgate.issuer.SimKeys;
-import svgate.issuer.Tlvs;
 
 /** A gateway as far as one card knows it: pays each reference once, confirms, changes keys. */
 final class GatewayModel {
@@ -23,8 +24,10 @@ final class GatewayModel {
     private final Set<String> countersSeen = new HashSet<>();
     private final Map<Integer, Long> lastCounter = new HashMap<>();
     private final Map<Integer, Long> sent = new HashMap<>();
+
     /** The version of the last good order: what is sent goes out under it. */
     private int version = 1;
+
     private int wanted = 1;
     int repeats;
 
@@ -63,7 +66,8 @@ final class GatewayModel {
         int orderVersion = (packet[5] & 0xFF) >> 4;
         Packets.Opened order = Packets.open(record(orderVersion, true), packet);
         // The same packet twice is the network's doing; another one under its counter is a clone.
-        assertTrue(countersSeen.add(orderVersion + ":" + order.counter()), "a counter was used twice");
+        assertTrue(
+                countersSeen.add(orderVersion + ":" + order.counter()), "a counter was used twice");
         assertTrue(order.counter() > lastCounter.getOrDefault(orderVersion, 0L));
         lastCounter.put(orderVersion, order.counter());
         assertTrue(orderVersion >= version, "the card went back to older keys");
@@ -102,7 +106,9 @@ final class GatewayModel {
         SimKeys keys = keys(of);
         int octet = of << 4 | 2;
         return orders
-                ? new Packets.Record(keys.moKic(), keys.moKid(), octet, octet, issue.ordersTar, 0x16, 8)
-                : new Packets.Record(keys.mtKic(), keys.mtKid(), octet, octet, issue.confirmationsTar, 0x16, 8);
+                ? new Packets.Record(
+                        keys.moKic(), keys.moKid(), octet, octet, issue.ordersTar, 0x16, 8)
+                : new Packets.Record(
+                        keys.mtKic(), keys.mtKid(), octet, octet, issue.confirmationsTar, 0x16, 8);
     }
 }

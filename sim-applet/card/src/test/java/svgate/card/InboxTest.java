@@ -6,15 +6,18 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
-import java.util.List;
+
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+
 import svgate.issuer.CardTexts;
 import svgate.issuer.Issue;
 import svgate.issuer.Packets;
 import svgate.issuer.SimKeys;
 import svgate.issuer.Tlvs;
+
+import java.util.List;
 
 /** What the gateway sends to the card. */
 class InboxTest {
@@ -52,7 +55,8 @@ class InboxTest {
             System.arraycopy(Rig.number(1, 4), 0, data, 6, 4);
             rig.deliverData(data, Rig.inTurn(Rig.ok(), Rig.ok()));
             String text = vector.getAsJsonObject("fields").get("text_hex").getAsString();
-            boolean ucs2 = vector.getAsJsonObject("fields").get("coding").getAsString().equals("ucs2");
+            boolean ucs2 =
+                    vector.getAsJsonObject("fields").get("coding").getAsString().equals("ucs2");
             String shown = CardTexts.decode(ucs2 ? 8 : 4, Vectors.hex(text));
             String all = String.join("\n", texts(rig.seen));
             assertTrue(all.contains(shown), all);
@@ -75,7 +79,9 @@ class InboxTest {
         assertEquals(1, rig.deliverData(reply, Rig.inTurn(Rig.ok())).size());
         rig.menu(Rig.inTurn(Proactive.chosen(4), Rig.ok(), Rig.ok()));
         assertEquals(2, rig.seen.stream().filter(c -> c.type() == Proactive.SELECT_ITEM).count());
-        assertEquals(1, texts(rig.seen).stream().filter(t -> t.equals("Paid 2.50 EUR\n1 x Tea")).count());
+        assertEquals(
+                1,
+                texts(rig.seen).stream().filter(t -> t.equals("Paid 2.50 EUR\n1 x Tea")).count());
     }
 
     @Test
@@ -121,17 +127,30 @@ class InboxTest {
 
     @Test
     void anOfferIsShownAgreedToAndOrderedAtItsPrice() {
-        byte[] offer = Tlvs.command(1).with(0x81, 1).with(0x82, 0, 0x47, 0x11)
-                .with(0x83, 0x31, 0x32).with(0x84, 2).with(0x85, 0, 0x01, 0xF4).with(0x86, 9, 0x78)
-                .with(0x13, CardTexts.encode("Coffee & Co")).octets();
-        List<Proactive> seen = rig.deliverData(
-                offer, Rig.inTurn(Rig.ok(), Rig.ok(), Proactive.typed("1234"), Rig.ok(), Rig.ok()));
+        byte[] offer =
+                Tlvs.command(1)
+                        .with(0x81, 1)
+                        .with(0x82, 0, 0x47, 0x11)
+                        .with(0x83, 0x31, 0x32)
+                        .with(0x84, 2)
+                        .with(0x85, 0, 0x01, 0xF4)
+                        .with(0x86, 9, 0x78)
+                        .with(0x13, CardTexts.encode("Coffee & Co"))
+                        .octets();
+        List<Proactive> seen =
+                rig.deliverData(
+                        offer,
+                        Rig.inTurn(
+                                Rig.ok(), Rig.ok(), Proactive.typed("1234"), Rig.ok(), Rig.ok()));
         assertEquals("Coffee & Co", seen.get(0).text());
         assertEquals("Pay this?\n12 x2 >4711\nPrice 5.00 EUR", seen.get(1).text());
-        assertEquals("018101018203004711830231328401028502" + "01f48602097887010189040000" + "0002",
+        assertEquals(
+                "018101018203004711830231328401028502" + "01f48602097887010189040000" + "0002",
                 Vectors.hex(rig.open(seen.get(3)).data()));
         // Not agreed to, or in a currency that the card cannot show: nothing is sent.
-        assertTrue(rig.deliverData(offer, Rig.inTurn(Rig.ok(), Proactive.result(0x10))).stream().noneMatch(Proactive::sends));
+        assertTrue(
+                rig.deliverData(offer, Rig.inTurn(Rig.ok(), Proactive.result(0x10))).stream()
+                        .noneMatch(Proactive::sends));
         byte[] dinar = offer.clone();
         dinar[dinar.length - 15] = 0x14;
         long before = rig.card.nvm().writes();
@@ -147,20 +166,37 @@ class InboxTest {
         rig.deliverData(rekey, Rig.inTurn());
         assertEquals(1, rig.deliverData(Rig.reply(0, 1, "Old"), Rig.inTurn(Rig.ok())).size());
 
-        Packets.Record orders = new Packets.Record(SECOND.moKic(), SECOND.moKid(), 0x22, 0x22, rig.issue.ordersTar, 0x16, 8);
+        Packets.Record orders =
+                new Packets.Record(
+                        SECOND.moKic(), SECOND.moKid(), 0x22, 0x22, rig.issue.ordersTar, 0x16, 8);
         rig.menu(Rig.inTurn(Rig.purchase("1234")));
         Packets.Opened order = Packets.open(orders, rig.seen.get(7).packet());
         assertEquals(1, order.counter());
         assertEquals(2, Tlvs.find(order.data(), 9).orElseThrow()[3]);
 
-        Packets.Record confirmations = new Packets.Record(SECOND.mtKic(), SECOND.mtKid(), 0x22, 0x22, rig.issue.confirmationsTar, 0x16, 8);
-        assertEquals(1, rig.deliver(Packets.seal(confirmations, 1, Rig.reply(0, 2, "New")), Rig.inTurn(Rig.ok())).size());
+        Packets.Record confirmations =
+                new Packets.Record(
+                        SECOND.mtKic(),
+                        SECOND.mtKid(),
+                        0x22,
+                        0x22,
+                        rig.issue.confirmationsTar,
+                        0x16,
+                        8);
+        assertEquals(
+                1,
+                rig.deliver(
+                                Packets.seal(confirmations, 1, Rig.reply(0, 2, "New")),
+                                Rig.inTurn(Rig.ok()))
+                        .size());
         assertEquals(0, rig.deliverData(Rig.reply(0, 1, "Old"), Rig.inTurn(Rig.ok())).size());
         assertEquals("010100029000", rig.send(Vectors.hex("80ca000104")));
         // Neither lower nor equal versions, nor keys with other check values.
         long before = rig.card.nvm().writes();
-        rig.deliver(Packets.seal(confirmations, 2, Issue.newKeys(2, 0x22, 0x22, SECOND)), Rig.inTurn());
-        rig.deliver(Packets.seal(confirmations, 2, Issue.newKeys(1, 0x22, 0x22, SECOND)), Rig.inTurn());
+        rig.deliver(
+                Packets.seal(confirmations, 2, Issue.newKeys(2, 0x22, 0x22, SECOND)), Rig.inTurn());
+        rig.deliver(
+                Packets.seal(confirmations, 2, Issue.newKeys(1, 0x22, 0x22, SECOND)), Rig.inTurn());
         byte[] wrong = Issue.newKeys(3, 0x22, 0x22, SECOND);
         wrong[wrong.length - 1] ^= 1;
         rig.deliver(Packets.seal(confirmations, 2, wrong), Rig.inTurn());
@@ -171,8 +207,21 @@ class InboxTest {
     void aRekeyUnderTheSameOctetsIsHeardUnderBothKeys() {
         rig.deliverData(Issue.newKeys(2, 0x12, 0x12, SECOND), Rig.inTurn());
         assertEquals(1, rig.deliverData(Rig.reply(0, 1, "Old"), Rig.inTurn(Rig.ok())).size());
-        Packets.Record confirmations = new Packets.Record(SECOND.mtKic(), SECOND.mtKid(), 0x12, 0x12, rig.issue.confirmationsTar, 0x16, 8);
-        assertEquals(1, rig.deliver(Packets.seal(confirmations, 1, Rig.reply(0, 1, "New")), Rig.inTurn(Rig.ok())).size());
+        Packets.Record confirmations =
+                new Packets.Record(
+                        SECOND.mtKic(),
+                        SECOND.mtKid(),
+                        0x12,
+                        0x12,
+                        rig.issue.confirmationsTar,
+                        0x16,
+                        8);
+        assertEquals(
+                1,
+                rig.deliver(
+                                Packets.seal(confirmations, 1, Rig.reply(0, 1, "New")),
+                                Rig.inTurn(Rig.ok()))
+                        .size());
         assertEquals(0, rig.deliverData(Rig.reply(0, 1, "Old"), Rig.inTurn(Rig.ok())).size());
     }
 
@@ -190,7 +239,16 @@ class InboxTest {
 
     private void block() {
         byte[] wrong = Proactive.typed("9999");
-        rig.menu(Rig.inTurn(Proactive.chosen(6), wrong, Rig.ok(), wrong, Rig.ok(), wrong, Rig.ok(), Rig.ok()));
+        rig.menu(
+                Rig.inTurn(
+                        Proactive.chosen(6),
+                        wrong,
+                        Rig.ok(),
+                        wrong,
+                        Rig.ok(),
+                        wrong,
+                        Rig.ok(),
+                        Rig.ok()));
     }
 
     private boolean buys(String pin) {

@@ -3,14 +3,15 @@ package svgate.card;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import svgate.issuer.Packets;
+import svgate.issuer.SimKeys;
+import svgate.issuer.Tlvs;
+
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
-import svgate.issuer.Packets;
-import svgate.issuer.SimKeys;
-import svgate.issuer.Tlvs;
 
 /**
  * Watches one card for life, power cuts and all: every checksum it makes under an order key, and

@@ -3,13 +3,15 @@ package svgate.card;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import org.junit.jupiter.api.Test;
+
+import svgate.issuer.Issue;
+
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import org.junit.jupiter.api.Test;
-import svgate.issuer.Issue;
 
 /**
  * The life of a card: 200 purchases with messages forged, brought twice, lost and overtaken, orders
@@ -23,8 +25,10 @@ class LifeTest {
     private Random random;
     private Rig rig;
     private GatewayModel gateway;
+
     /** What the network still has for the card. */
     private final List<byte[]> onTheWay = new ArrayList<>();
+
     private final Map<String, Integer> shown = new HashMap<>();
     private int cuts;
 
@@ -43,7 +47,8 @@ class LifeTest {
             allCuts += cuts;
             repeats += gateway.repeats;
         }
-        System.out.printf("lives: %d cards, %d purchases each paid once, %d repeats, %d power cuts%n",
+        System.out.printf(
+                "lives: %d cards, %d purchases each paid once, %d repeats, %d power cuts%n",
                 LIVES, purchases, repeats, allCuts);
         assertTrue(repeats > 0 && allCuts > LIVES);
     }
@@ -102,12 +107,13 @@ class LifeTest {
             return Proactive.typed(random.nextInt(12) == 0 ? "9999" : "1234");
         }
         if (command.type() == Proactive.GET_INPUT) {
-            return Proactive.typed(switch (command.text()) {
-                case "Number on the machine?" -> "4711";
-                case "Item?" -> "12";
-                case "How many?" -> Integer.toString(1 + random.nextInt(9));
-                default -> "2.50";
-            });
+            return Proactive.typed(
+                    switch (command.text()) {
+                        case "Number on the machine?" -> "4711";
+                        case "Item?" -> "12";
+                        case "How many?" -> Integer.toString(1 + random.nextInt(9));
+                        default -> "2.50";
+                    });
         }
         return random.nextInt(25) == 0 ? Proactive.result(0x10) : Rig.ok();
     }
@@ -127,7 +133,7 @@ class LifeTest {
         onTheWay.clear();
         for (byte[] packet : now) {
             switch (random.nextInt(10)) {
-                case 0 -> { }
+                case 0 -> {}
                 case 1 -> onTheWay.add(packet);
                 case 2 -> {
                     deliver(packet);
@@ -144,11 +150,17 @@ class LifeTest {
     }
 
     private void deliver(byte[] packet) {
-        underPower(() -> rig.deliver(packet, command -> {
-            // A repeat of an order is confirmed again, in a packet of its own.
-            shown.merge(command.text() + Vectors.hex(packet), 1, Integer::sum);
-            return Rig.ok();
-        }));
+        underPower(
+                () ->
+                        rig.deliver(
+                                packet,
+                                command -> {
+                                    // A repeat of an order is confirmed again, in a packet of its
+                                    // own.
+                                    shown.merge(
+                                            command.text() + Vectors.hex(packet), 1, Integer::sum);
+                                    return Rig.ok();
+                                }));
     }
 
     private boolean blocked() {

@@ -6,12 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import javacard.framework.TransactionException;
+
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
 import java.util.Arrays;
 import java.util.Map;
 import java.util.function.Consumer;
-import javacard.framework.TransactionException;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
 
 /** The card's memory: what a transaction undoes, what it does not, and what a cut leaves behind. */
 class MemoryTest {
@@ -20,15 +22,16 @@ class MemoryTest {
 
     @BeforeEach
     void load() {
-        card.inThisCard(() -> {
-            AppletLoader loader = new AppletLoader("svgate.applet", Map.of());
-            try {
-                Class<?> type = loader.loadClass("svgate.applet.MemoryApplet");
-                probe = (MemoryProbe) type.getConstructor().newInstance();
-            } catch (ReflectiveOperationException e) {
-                throw new IllegalStateException(e);
-            }
-        });
+        card.inThisCard(
+                () -> {
+                    AppletLoader loader = new AppletLoader("svgate.applet", Map.of());
+                    try {
+                        Class<?> type = loader.loadClass("svgate.applet.MemoryApplet");
+                        probe = (MemoryProbe) type.getConstructor().newInstance();
+                    } catch (ReflectiveOperationException e) {
+                        throw new IllegalStateException(e);
+                    }
+                });
     }
 
     @Test
@@ -94,7 +97,8 @@ class MemoryTest {
 
     @Test
     void aCommitHoldsOnlySoMuch() {
-        TransactionException full = assertThrows(TransactionException.class, () -> on(MemoryProbe::overflow));
+        TransactionException full =
+                assertThrows(TransactionException.class, () -> on(MemoryProbe::overflow));
         assertEquals(TransactionException.BUFFER_FULL, full.getReason());
     }
 

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+
 import javax.tools.JavaCompiler;
 import javax.tools.ToolProvider;
 
@@ -32,9 +33,15 @@ final class Mutant {
             for (Map.Entry<String, String> source : sources.entrySet()) {
                 Path file = folder.resolve(source.getKey() + ".java");
                 Files.writeString(file, source.getValue());
-                List<String> arguments = List.of(
-                        "-proc:none", "-nowarn", "-cp", System.getProperty("java.class.path"),
-                        "-d", folder.toString(), file.toString());
+                List<String> arguments =
+                        List.of(
+                                "-proc:none",
+                                "-nowarn",
+                                "-cp",
+                                System.getProperty("java.class.path"),
+                                "-d",
+                                folder.toString(),
+                                file.toString());
                 if (compiler.run(null, null, null, arguments.toArray(String[]::new)) != 0) {
                     throw new IllegalStateException("the mutant does not compile");
                 }

@@ -6,15 +6,16 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.List;
-import java.util.Optional;
 import svgate.issuer.CardTexts;
 import svgate.issuer.Issue;
 import svgate.issuer.Packets;
 import svgate.issuer.SimKeys;
 import svgate.issuer.Tlvs;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
 
 /** Every operation of the card, cut at every write, and what must hold after each cut. */
 final class Operations {
@@ -42,7 +43,9 @@ final class Operations {
                 });
     }
 
-    /** The script goes on with the command that was cut: carried out, or still to be carried out. */
+    /**
+     * The script goes on with the command that was cut: carried out, or still to be carried out.
+     */
     int personalise() {
         int[] done = {0};
         List<List<byte[]>> script = new ArrayList<>();
@@ -109,8 +112,16 @@ final class Operations {
     int offer() {
         return Cuts.everywhere(
                 this::ready,
-                rig -> rig.deliverData(anOffer(), recording(rig, Rig.inTurn(
-                        Rig.ok(), Proactive.typed("1234"), Rig.ok(), Rig.ok()))),
+                rig ->
+                        rig.deliverData(
+                                anOffer(),
+                                recording(
+                                        rig,
+                                        Rig.inTurn(
+                                                Rig.ok(),
+                                                Proactive.typed("1234"),
+                                                Rig.ok(),
+                                                Rig.ok()))),
                 rig -> {
                     rig.powerOn();
                     sendAgainIfOffered(rig);
@@ -128,7 +139,12 @@ final class Operations {
                     rig.powerOn();
                     int kept = receipts(rig, "Paid 2.50 EUR\n1 x Tea");
                     assertTrue(kept <= 1, "kept " + kept);
-                    int shown = rig.deliver(Packets.seal(rig.issue.confirmations(), rig.sent, reply), Rig.inTurn(Rig.ok())).size();
+                    int shown =
+                            rig.deliver(
+                                            Packets.seal(
+                                                    rig.issue.confirmations(), rig.sent, reply),
+                                            Rig.inTurn(Rig.ok()))
+                                    .size();
                     assertEquals(1 - kept, shown);
                     assertEquals(1, receipts(rig, "Paid 2.50 EUR\n1 x Tea"));
                 });
@@ -139,7 +155,8 @@ final class Operations {
         return Cuts.everywhere(
                 this::bought,
                 rig -> {
-                    byte[] forged = Packets.seal(rig.issue.confirmations(), 1, Rig.reply(0, 1, "1 x Tea"));
+                    byte[] forged =
+                            Packets.seal(rig.issue.confirmations(), 1, Rig.reply(0, 1, "1 x Tea"));
                     forged[forged.length - 1] ^= 1;
                     rig.deliver(forged, Rig.inTurn(Rig.ok()));
                 },
@@ -150,11 +167,20 @@ final class Operations {
     int wrongPin() {
         return Cuts.everywhere(
                 this::ready,
-                rig -> rig.menu(Rig.inTurn(
-                        Proactive.chosen(6), Proactive.typed("9999"), Rig.ok(),
-                        Proactive.typed("8888"), Rig.ok(), Proactive.typed("7777"), Rig.ok(), Rig.ok())),
+                rig ->
+                        rig.menu(
+                                Rig.inTurn(
+                                        Proactive.chosen(6),
+                                        Proactive.typed("9999"),
+                                        Rig.ok(),
+                                        Proactive.typed("8888"),
+                                        Rig.ok(),
+                                        Proactive.typed("7777"),
+                                        Rig.ok(),
+                                        Rig.ok())),
                 rig -> {
-                    long told = rig.seen.stream().filter(c -> c.text().startsWith("Not right")).count();
+                    long told =
+                            rig.seen.stream().filter(c -> c.text().startsWith("Not right")).count();
                     long typed = rig.seen.stream().filter(Proactive::hidden).count();
                     int tries = tries(rig);
                     assertTrue(tries <= 3 - told, told + " told, " + tries + " left");
@@ -169,9 +195,14 @@ final class Operations {
     int changePin() {
         return Cuts.everywhere(
                 this::ready,
-                rig -> rig.menu(Rig.inTurn(
-                        Proactive.chosen(6), Proactive.typed("1234"),
-                        Proactive.typed("777777"), Proactive.typed("777777"), Rig.ok())),
+                rig ->
+                        rig.menu(
+                                Rig.inTurn(
+                                        Proactive.chosen(6),
+                                        Proactive.typed("1234"),
+                                        Proactive.typed("777777"),
+                                        Proactive.typed("777777"),
+                                        Rig.ok())),
                 rig -> {
                     rig.powerOn();
                     boolean told = rig.seen.stream().anyMatch(c -> c.text().equals("Done"));
@@ -184,9 +215,15 @@ final class Operations {
     int unblockByPuk() {
         return Cuts.everywhere(
                 this::blocked,
-                rig -> rig.menu(Rig.inTurn(
-                        Proactive.chosen(6), Rig.ok(), Proactive.typed("12345678"),
-                        Proactive.typed("5555"), Proactive.typed("5555"), Rig.ok())),
+                rig ->
+                        rig.menu(
+                                Rig.inTurn(
+                                        Proactive.chosen(6),
+                                        Rig.ok(),
+                                        Proactive.typed("12345678"),
+                                        Proactive.typed("5555"),
+                                        Proactive.typed("5555"),
+                                        Rig.ok())),
                 rig -> {
                     rig.powerOn();
                     assertFalse(buys(rig, "1234"));
@@ -206,7 +243,9 @@ final class Operations {
                     int tries = tries(rig);
                     assertTrue(tries == 0 || tries == 3, tries + " left");
                     long before = rig.card.nvm().writes();
-                    rig.deliver(Packets.seal(rig.issue.confirmations(), rig.sent, command), Rig.inTurn());
+                    rig.deliver(
+                            Packets.seal(rig.issue.confirmations(), rig.sent, command),
+                            Rig.inTurn());
                     boolean taken = rig.card.nvm().writes() > before;
                     assertFalse(tries == 3 && taken, "the same packet gives the tries back twice");
                     rig.deliverData(command, Rig.inTurn());
@@ -244,13 +283,17 @@ final class Operations {
                     }
                     assertEquals(2, version(rig));
                     // Until the new keys are used the old ones are heard.
-                    assertEquals(1, rig.deliverData(Rig.reply(0, 1, "Old"), Rig.inTurn(Rig.ok())).size());
+                    assertEquals(
+                            1,
+                            rig.deliverData(Rig.reply(0, 1, "Old"), Rig.inTurn(Rig.ok())).size());
                     rig.issue.keys = SECOND;
                     rig.issue.kicOctet = 0x22;
                     rig.issue.kidOctet = 0x22;
                     assertTrue(buys(rig, "1234"));
                     rig.sent = 0;
-                    assertEquals(1, rig.deliverData(Rig.reply(0, 1, "New"), Rig.inTurn(Rig.ok())).size());
+                    assertEquals(
+                            1,
+                            rig.deliverData(Rig.reply(0, 1, "New"), Rig.inTurn(Rig.ok())).size());
                 });
     }
 
@@ -263,7 +306,9 @@ final class Operations {
                     rig.powerOn();
                     assertTrue(buys(rig, "1234"));
                     String headline = rig.seen.get(5).text().lines().findFirst().orElseThrow();
-                    assertTrue(List.of("Pay this?", "Agree to pay this now?").contains(headline), headline);
+                    assertTrue(
+                            List.of("Pay this?", "Agree to pay this now?").contains(headline),
+                            headline);
                 });
     }
 
@@ -275,7 +320,9 @@ final class Operations {
                     rig.powerOn();
                     assertTrue(buys(rig, "1234"));
                     String tpdu = Vectors.hex(rig.seen.get(7).payload());
-                    assertTrue(tpdu.startsWith("410003b177f8") || tpdu.startsWith("410005811932f4"), tpdu);
+                    assertTrue(
+                            tpdu.startsWith("410003b177f8") || tpdu.startsWith("410005811932f4"),
+                            tpdu);
                 });
     }
 
@@ -305,8 +352,14 @@ final class Operations {
     }
 
     static byte[] anOffer() {
-        return Tlvs.command(1).with(0x81, 1).with(0x82, 0, 0x47, 0x11).with(0x83, 0x31, 0x32)
-                .with(0x84, 2).with(0x85, 0x01, 0xF4).with(0x86, 9, 0x78).octets();
+        return Tlvs.command(1)
+                .with(0x81, 1)
+                .with(0x82, 0, 0x47, 0x11)
+                .with(0x83, 0x31, 0x32)
+                .with(0x84, 2)
+                .with(0x85, 0x01, 0xF4)
+                .with(0x86, 9, 0x78)
+                .octets();
     }
 
     // --- cards on the eve of something
@@ -334,7 +387,16 @@ final class Operations {
     private Rig blocked() {
         Rig rig = ready();
         byte[] wrong = Proactive.typed("9999");
-        rig.menu(Rig.inTurn(Proactive.chosen(6), wrong, Rig.ok(), wrong, Rig.ok(), wrong, Rig.ok(), Rig.ok()));
+        rig.menu(
+                Rig.inTurn(
+                        Proactive.chosen(6),
+                        wrong,
+                        Rig.ok(),
+                        wrong,
+                        Rig.ok(),
+                        wrong,
+                        Rig.ok(),
+                        Rig.ok()));
         assertEquals(0, tries(rig));
         return rig;
     }
@@ -345,17 +407,25 @@ final class Operations {
     private boolean buys(Rig rig, String pin) {
         List<Proactive> seen = rig.menu(recording(rig, Rig.inTurn(Rig.purchase(pin))));
         Optional<Proactive> sms = seen.stream().filter(Proactive::sends).findFirst();
-        sms.ifPresent(sent -> {
-            byte[] data = rig.open(sent).data();
-            assertArrayEquals("12".getBytes(), Tlvs.find(data, 3).orElseThrow());
-            assertTrue(seen.get(5).text().endsWith("12 x1 >4711\nAt most 2.50 EUR"));
-        });
+        sms.ifPresent(
+                sent -> {
+                    byte[] data = rig.open(sent).data();
+                    assertArrayEquals("12".getBytes(), Tlvs.find(data, 3).orElseThrow());
+                    assertTrue(seen.get(5).text().endsWith("12 x1 >4711\nAt most 2.50 EUR"));
+                });
         return sms.isPresent();
     }
 
     private void sendAgainIfOffered(Rig rig) {
-        rig.menu(recording(rig, Rig.inTurn(
-                Proactive.chosen(7), Rig.ok(), Proactive.typed("1234"), Rig.ok(), Rig.ok())));
+        rig.menu(
+                recording(
+                        rig,
+                        Rig.inTurn(
+                                Proactive.chosen(7),
+                                Rig.ok(),
+                                Proactive.typed("1234"),
+                                Rig.ok(),
+                                Rig.ok())));
     }
 
     private Rig.Answers recording(Rig rig, Rig.Answers answers) {
@@ -371,14 +441,17 @@ final class Operations {
         byte[][] answers = new byte[6][];
         Arrays.fill(answers, Rig.ok());
         answers[0] = Proactive.chosen(4);
-        return (int) rig.menu(Rig.inTurn(answers)).stream().filter(c -> c.text().equals(text)).count();
+        return (int)
+                rig.menu(Rig.inTurn(answers)).stream().filter(c -> c.text().equals(text)).count();
     }
 
     private static boolean hasTransportKeys(Rig rig) {
         try {
             Object transport = PurchaseTest.field(rig.card.applet(), "transport");
-            javacard.security.Key kic = (javacard.security.Key) PurchaseTest.field(transport, "kic");
-            javacard.security.Key kid = (javacard.security.Key) PurchaseTest.field(transport, "kid");
+            javacard.security.Key kic =
+                    (javacard.security.Key) PurchaseTest.field(transport, "kic");
+            javacard.security.Key kid =
+                    (javacard.security.Key) PurchaseTest.field(transport, "kid");
             return kic.isInitialized() || kid.isInitialized();
         } catch (ReflectiveOperationException e) {
             throw new IllegalStateException(e);

@@ -4,10 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import org.junit.jupiter.api.Test;
+
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.ToIntFunction;
-import org.junit.jupiter.api.Test;
 
 /** Power cut at every persistent write of every operation; and proof that it would be noticed. */
 class PowerCutTest {
@@ -49,62 +50,95 @@ class PowerCutTest {
 
     @Test
     void anAppletThatCommitsAfterItSignsIsFound() {
-        Mutant mutant = new Mutant()
-                .with("LastOrder", "        JCSystem.commitTransaction();\n", "")
-                .with("Bearer",
-                        "        tpdu[udl] = (byte) (length + 3);\n",
-                        "        tpdu[udl] = (byte) (length + 3);\n"
-                                + "        javacard.framework.JCSystem.commitTransaction();\n");
+        Mutant mutant =
+                new Mutant()
+                        .with("LastOrder", "        JCSystem.commitTransaction();\n", "")
+                        .with(
+                                "Bearer",
+                                "        tpdu[udl] = (byte) (length + 3);\n",
+                                "        tpdu[udl] = (byte) (length + 3);\n"
+                                    + "        javacard.framework.JCSystem.commitTransaction();\n");
         isFound(mutant, "buy", "used twice");
     }
 
     @Test
     void anAppletThatKeepsAReceiptApartFromItsCounterIsFound() {
-        Mutant mutant = new Mutant()
-                .with("Inbox", "        if (!repeated) {\n            receipts.keep(ram.packet, data, length);\n        }\n", "")
-                .with("Inbox",
-                        "        JCSystem.beginTransaction();\n        packets.hear",
-                        "        receipts.keep(ram.packet, data, length);\n"
-                                + "        JCSystem.beginTransaction();\n        packets.hear");
+        Mutant mutant =
+                new Mutant()
+                        .with(
+                                "Inbox",
+                                "        if (!repeated) {\n"
+                                        + "            receipts.keep(ram.packet, data, length);\n"
+                                        + "        }\n",
+                                "")
+                        .with(
+                                "Inbox",
+                                "        JCSystem.beginTransaction();\n        packets.hear",
+                                "        receipts.keep(ram.packet, data, length);\n"
+                                        + "        JCSystem.beginTransaction();\n"
+                                        + "        packets.hear");
         isFound(mutant, "receipt", "expected: <0> but was: <1>");
     }
 
     @Test
     void anAppletThatTurnsToKeysBeforeTheyAreLoadedIsFound() {
-        Mutant mutant = new Mutant()
-                .with("Commands", "        if (loads) {\n            keys.load(", "        if (false) {\n            keys.load(")
-                .with("Commands",
-                        "        afterCommit(command, data, length);\n        return true;",
-                        "        if (loads) {\n            keys.load(packet, Tlv.value(packet, data, length, Tlv.KEYS),\n"
-                                + "                packet, Tlv.value(packet, data, length, Tlv.KEY_OCTETS));\n        }\n"
-                                + "        return true;")
-                .with("KeyRing", "        short free = free();\n        olderHeard = 0;", "        short free = newer;");
+        Mutant mutant =
+                new Mutant()
+                        .with(
+                                "Commands",
+                                "        if (loads) {\n            keys.load(",
+                                "        if (false) {\n            keys.load(")
+                        .with(
+                                "Commands",
+                                "        afterCommit(command, data, length);\n        return true;",
+                                "        if (loads) {\n"
+                                        + "            keys.load(packet, Tlv.value(packet, data,"
+                                        + " length, Tlv.KEYS),\n"
+                                        + "                packet, Tlv.value(packet, data, length,"
+                                        + " Tlv.KEY_OCTETS));\n"
+                                        + "        }\n"
+                                        + "        return true;")
+                        .with(
+                                "KeyRing",
+                                "        short free = free();\n        olderHeard = 0;",
+                                "        short free = newer;");
         isFound(mutant, "re-key", "");
     }
 
     @Test
     void anAppletThatUnblocksBeforeItsCommitIsFound() {
-        Mutant mutant = new Mutant()
-                .with("Commands",
-                        "        if (pin != Tlv.ABSENT) {\n",
-                        "        if (pin == Tlv.ABSENT) {\n            pins.unblock();\n        } else {\n")
-                .with("Commands", "            pins.unblock();\n        }\n", "        }\n");
+        Mutant mutant =
+                new Mutant()
+                        .with(
+                                "Commands",
+                                "        if (pin != Tlv.ABSENT) {\n",
+                                "        if (pin == Tlv.ABSENT) {\n"
+                                        + "            pins.unblock();\n"
+                                        + "        } else {\n")
+                        .with(
+                                "Commands",
+                                "            pins.unblock();\n        }\n",
+                                "        }\n");
         isFound(mutant, "unblock", "twice");
     }
 
     @Test
     void anAppletThatChangesATextOctetByOctetIsFound() {
-        Mutant mutant = new Mutant()
-                .with("Texts",
-                        "        Util.arrayCopy(coded,",
-                        "        Util.arrayCopyNonAtomic(coded,");
+        Mutant mutant =
+                new Mutant()
+                        .with(
+                                "Texts",
+                                "        Util.arrayCopy(coded,",
+                                "        Util.arrayCopyNonAtomic(coded,");
         isFound(mutant, "change a text", "");
     }
 
     private static void isFound(Mutant mutant, String operation, String complaint) {
         Operations operations = new Operations(mutant.loader());
-        AssertionError found = assertThrows(
-                AssertionError.class, () -> OPERATIONS.get(operation).applyAsInt(operations));
+        AssertionError found =
+                assertThrows(
+                        AssertionError.class,
+                        () -> OPERATIONS.get(operation).applyAsInt(operations));
         assertTrue(found.getMessage().contains(complaint), found.getMessage());
         System.out.println("mutant found: " + found.getMessage().lines().findFirst().orElseThrow());
     }

@@ -1,13 +1,21 @@
 package svgate.card;
 
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.List;
 import svgate.issuer.CardTexts;
 import svgate.issuer.Packets;
 
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
 /** A proactive command, read as a phone reads it: ETSI TS 102 223 §6.6. */
-record Proactive(int type, int qualifier, int coding, byte[] textOctets, List<Integer> items, byte[] payload, int[] lengths) {
+record Proactive(
+        int type,
+        int qualifier,
+        int coding,
+        byte[] textOctets,
+        List<Integer> items,
+        byte[] payload,
+        int[] lengths) {
     static final int SEND_USSD = 0x12;
     static final int SEND_SMS = 0x13;
     static final int DISPLAY_TEXT = 0x21;
@@ -25,7 +33,10 @@ record Proactive(int type, int qualifier, int coding, byte[] textOctets, List<In
         list.load(Arrays.copyOfRange(command, at, command.length));
         byte[] details = value(list, 0x01, 1);
         byte[] text = value(list, 0x0D, 1);
-        byte[] shown = text == null || text.length == 0 ? new byte[0] : Arrays.copyOfRange(text, 1, text.length);
+        byte[] shown =
+                text == null || text.length == 0
+                        ? new byte[0]
+                        : Arrays.copyOfRange(text, 1, text.length);
         int coding = text == null || text.length == 0 ? 0 : text[0];
         List<Integer> items = new ArrayList<>();
         for (int i = 1; value(list, 0x0F, i) != null; i++) {

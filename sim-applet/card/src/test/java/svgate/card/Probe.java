@@ -4,7 +4,14 @@ package svgate.card;
 public interface Probe {
     /** Sets keys and what packets under them look like; {@code counter} is the last one heard. */
     void register(
-            byte[] kic, byte[] kid, byte kicOctet, byte kidOctet, byte[] tar, byte spi, byte ccOctets, byte[] counter);
+            byte[] kic,
+            byte[] kid,
+            byte kicOctet,
+            byte kidOctet,
+            byte[] tar,
+            byte spi,
+            byte ccOctets,
+            byte[] counter);
 
     /** The data, or the number of the refusal in one negative element. */
     Object open(byte[] packet);

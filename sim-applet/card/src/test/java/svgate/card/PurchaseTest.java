@@ -6,12 +6,15 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
-import java.util.List;
+
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+
 import svgate.issuer.Issue;
 import svgate.issuer.Packets;
 import svgate.issuer.Tlvs;
+
+import java.util.List;
 
 /** From the menu to the order in the air. */
 class PurchaseTest {
@@ -42,9 +45,14 @@ class PurchaseTest {
     @Test
     void aPaymentOrderIsPaidByItsNumber() {
         rig.ready();
-        rig.menu(Rig.inTurn(
-                Proactive.chosen(2), Proactive.typed("83920171"), Proactive.typed("10"),
-                Rig.ok(), Proactive.typed("1234"), Rig.ok()));
+        rig.menu(
+                Rig.inTurn(
+                        Proactive.chosen(2),
+                        Proactive.typed("83920171"),
+                        Proactive.typed("10"),
+                        Rig.ok(),
+                        Proactive.typed("1234"),
+                        Rig.ok()));
         assertEquals("Pay this?\n83920171\nAt most 10.00 EUR", rig.seen.get(3).text());
         String canonical = vector("a payment order alone").replace("890400000002", "890400000001");
         assertEquals(canonical.toLowerCase(), Vectors.hex(rig.open(rig.seen.get(5)).data()));
@@ -53,9 +61,16 @@ class PurchaseTest {
     @Test
     void aWrongEntryIsEchoedAndAskedForAgain() {
         rig.ready();
-        List<Proactive> seen = rig.menu(Rig.inTurn(
-                Proactive.chosen(2), Proactive.typed("83920172"), Rig.ok(),
-                Proactive.typed("83920171"), Proactive.typed("2.5"), Rig.ok(), Proactive.typed("2.50")));
+        List<Proactive> seen =
+                rig.menu(
+                        Rig.inTurn(
+                                Proactive.chosen(2),
+                                Proactive.typed("83920172"),
+                                Rig.ok(),
+                                Proactive.typed("83920171"),
+                                Proactive.typed("2.5"),
+                                Rig.ok(),
+                                Proactive.typed("2.50")));
         assertEquals("Not right: 83920172", seen.get(2).text());
         assertEquals("Not right: 2.5", seen.get(5).text());
         assertEquals("Pay this?\n83920171\nAt most 2.50 EUR", seen.get(7).text());
@@ -66,13 +81,18 @@ class PurchaseTest {
         rig.ready();
         byte[][] answers = Rig.purchase("1234");
         answers[7] = Proactive.result(0x35, 0x15);
-        rig.menu(command -> command.sends() && rig.seen.stream().filter(Proactive::sends).count() > 1
-                ? Rig.ok() : answerInTurn(answers));
+        rig.menu(
+                command ->
+                        command.sends() && rig.seen.stream().filter(Proactive::sends).count() > 1
+                                ? Rig.ok()
+                                : answerInTurn(answers));
         List<Packets.Opened> orders =
                 rig.seen.stream().filter(Proactive::sends).map(rig::open).toList();
         assertEquals(List.of(1L, 2L), orders.stream().map(Packets.Opened::counter).toList());
         assertArrayEquals(orders.get(0).data(), orders.get(1).data());
-        assertTrue(rig.seen.stream().anyMatch(c -> c.text().startsWith("Not sent. Send it again?\n12 x1")));
+        assertTrue(
+                rig.seen.stream()
+                        .anyMatch(c -> c.text().startsWith("Not sent. Send it again?\n12 x1")));
     }
 
     private int turn;
@@ -91,13 +111,25 @@ class PurchaseTest {
         byte[] first = rig.open(rig.seen.get(7)).data();
 
         rig.powerOn();
-        rig.menu(Rig.inTurn(Proactive.chosen(7), Rig.ok(), Proactive.typed("1234"), Rig.ok(), Rig.ok()));
+        rig.menu(
+                Rig.inTurn(
+                        Proactive.chosen(7),
+                        Rig.ok(),
+                        Proactive.typed("1234"),
+                        Rig.ok(),
+                        Rig.ok()));
         assertTrue(rig.seen.get(0).items().contains(7));
         Packets.Opened again = rig.open(rig.seen.get(3));
         assertEquals(2, again.counter());
         assertArrayEquals(first, again.data());
 
-        rig.menu(Rig.inTurn(Proactive.chosen(3), Rig.ok(), Proactive.typed("1234"), Rig.ok(), Rig.ok()));
+        rig.menu(
+                Rig.inTurn(
+                        Proactive.chosen(3),
+                        Rig.ok(),
+                        Proactive.typed("1234"),
+                        Rig.ok(),
+                        Rig.ok()));
         assertFalse(rig.seen.get(0).items().contains(7));
         Packets.Opened repeated = rig.open(rig.seen.get(3));
         assertEquals(3, repeated.counter());
@@ -108,22 +140,40 @@ class PurchaseTest {
     void goingBackIsOneStepBackAndTypedOver() {
         rig.ready();
         byte[] back = Proactive.result(0x11);
-        rig.menu(Rig.inTurn(
-                Proactive.chosen(1), Proactive.typed("4711"), Proactive.typed("longitem"),
-                Proactive.typed("1"), back, back, Proactive.typed("a1"), Proactive.typed("2"),
-                Proactive.typed("5"), back, Proactive.typed("4"), Rig.ok(), Proactive.typed("1234"), Rig.ok()));
+        rig.menu(
+                Rig.inTurn(
+                        Proactive.chosen(1),
+                        Proactive.typed("4711"),
+                        Proactive.typed("longitem"),
+                        Proactive.typed("1"),
+                        back,
+                        back,
+                        Proactive.typed("a1"),
+                        Proactive.typed("2"),
+                        Proactive.typed("5"),
+                        back,
+                        Proactive.typed("4"),
+                        Rig.ok(),
+                        Proactive.typed("1234"),
+                        Rig.ok()));
         assertEquals("Pay this?\nA1 x2 >4711\nAt most 4.00 EUR", rig.seen.get(11).text());
-        assertEquals("01810101820300471183024131840102850201908602097887010289040000000 1".replace(" ", ""),
+        assertEquals(
+                "018101018203004711830241318401028502019086020978870102890400000001",
                 Vectors.hex(rig.open(rig.seen.get(13)).data()));
     }
 
     @Test
     void nothingIsSentWithoutConsentOrPin() {
         rig.ready();
-        for (int result : new int[] {0x01, 0x02, 0x04, 0x07, 0x10, 0x12, 0x13, 0x20, 0x21, 0x30, 0x32, 0x39, 0xFF}) {
+        for (int result :
+                new int[] {
+                    0x01, 0x02, 0x04, 0x07, 0x10, 0x12, 0x13, 0x20, 0x21, 0x30, 0x32, 0x39, 0xFF
+                }) {
             byte[][] answers = Rig.purchase("1234");
             answers[5] = Proactive.result(result);
-            assertTrue(rig.menu(Rig.inTurn(answers)).stream().noneMatch(Proactive::sends), "result " + result);
+            assertTrue(
+                    rig.menu(Rig.inTurn(answers)).stream().noneMatch(Proactive::sends),
+                    "result " + result);
         }
         assertTrue(rig.menu(Rig.inTurn(Rig.purchase("4321"))).stream().noneMatch(Proactive::sends));
     }
@@ -132,11 +182,25 @@ class PurchaseTest {
     void threeWrongPinsBlockAndThePukUnblocks() {
         rig.ready();
         byte[] wrong = Proactive.typed("9999");
-        rig.menu(Rig.inTurn(
-                Proactive.chosen(6), wrong, Rig.ok(), wrong, Rig.ok(), wrong, Rig.ok(),
-                Rig.ok(), Proactive.typed("12345678"), Proactive.typed("5555"), Proactive.typed("5555"), Rig.ok()));
+        rig.menu(
+                Rig.inTurn(
+                        Proactive.chosen(6),
+                        wrong,
+                        Rig.ok(),
+                        wrong,
+                        Rig.ok(),
+                        wrong,
+                        Rig.ok(),
+                        Rig.ok(),
+                        Proactive.typed("12345678"),
+                        Proactive.typed("5555"),
+                        Proactive.typed("5555"),
+                        Rig.ok()));
         assertEquals("PIN is blocked.", rig.seen.get(7).text());
-        assertTrue(rig.seen.stream().filter(c -> c.type() == Proactive.GET_INPUT).allMatch(Proactive::hidden));
+        assertTrue(
+                rig.seen.stream()
+                        .filter(c -> c.type() == Proactive.GET_INPUT)
+                        .allMatch(Proactive::hidden));
         assertTrue(rig.menu(Rig.inTurn(Rig.purchase("1234"))).stream().noneMatch(Proactive::sends));
         assertTrue(rig.menu(Rig.inTurn(Rig.purchase("5555"))).stream().anyMatch(Proactive::sends));
     }
@@ -165,8 +229,14 @@ class PurchaseTest {
         rig.ready();
         rig.menu(Rig.inTurn(Rig.purchase("1234")));
         setCounter(rig, 0xFF_FFFF_FFFEL);
-        assertEquals(0xFF_FFFF_FFFFL,
-                rig.menu(Rig.inTurn(Rig.purchase("1234"))).stream().filter(Proactive::sends).map(rig::open).findFirst().orElseThrow().counter());
+        assertEquals(
+                0xFF_FFFF_FFFFL,
+                rig.menu(Rig.inTurn(Rig.purchase("1234"))).stream()
+                        .filter(Proactive::sends)
+                        .map(rig::open)
+                        .findFirst()
+                        .orElseThrow()
+                        .counter());
         assertTrue(rig.menu(Rig.inTurn(Rig.purchase("1234"))).stream().noneMatch(Proactive::sends));
     }
 
@@ -183,8 +253,10 @@ class PurchaseTest {
         String order = vector("one item at the price shown").replace("870101", "870102");
         assertTrue(text.startsWith("*778*" + "0000000001" + "12" + order), text);
         byte[] input = Vectors.hex("ff550112b2f001000000000100000000".concat(order.toLowerCase()));
-        byte[] mac = Aes.cmac(new javax.crypto.spec.SecretKeySpec(issue.keys.moKid(), "AES"), input);
-        assertEquals(Vectors.hex(mac).substring(0, 8).toUpperCase(), text.substring(text.length() - 8));
+        byte[] mac =
+                Aes.cmac(new javax.crypto.spec.SecretKeySpec(issue.keys.moKid(), "AES"), input);
+        assertEquals(
+                Vectors.hex(mac).substring(0, 8).toUpperCase(), text.substring(text.length() - 8));
         assertTrue(ussd.payload().length <= 161);
     }
 
@@ -198,7 +270,9 @@ class PurchaseTest {
             text.append((char) ((octet | next << 8) >> bit % 8 & 0x7F));
         }
         String whole = text.toString();
-        return whole.endsWith("\r") || whole.endsWith("\0") ? whole.substring(0, whole.length() - 1) : whole;
+        return whole.endsWith("\r") || whole.endsWith("\0")
+                ? whole.substring(0, whole.length() - 1)
+                : whole;
     }
 
     @Test
@@ -221,7 +295,10 @@ class PurchaseTest {
             made[1] = tpdu[1];
             made[udl] = tpdu[udl];
             int same = udl + 4;
-            assertEquals(Vectors.hex(tpdu).substring(0, 2 * same), Vectors.hex(made).substring(0, 2 * same), id);
+            assertEquals(
+                    Vectors.hex(tpdu).substring(0, 2 * same),
+                    Vectors.hex(made).substring(0, 2 * same),
+                    id);
         }
     }
 
@@ -229,7 +306,9 @@ class PurchaseTest {
     void theLongestTextsLeaveAMenuThatWorks() {
         rig.ready();
         for (int number = 1; number < 32; number++) {
-            rig.deliverData(Issue.text(0, number, svgate.issuer.CardTexts.encode("x".repeat(31))), Rig.inTurn());
+            rig.deliverData(
+                    Issue.text(0, number, svgate.issuer.CardTexts.encode("x".repeat(31))),
+                    Rig.inTurn());
         }
         List<Proactive> seen = rig.menu(Rig.inTurn(Rig.purchase("1234")));
         assertTrue(seen.get(0).items().containsAll(List.of(1, 2, 3, 4)));

@@ -4,13 +4,15 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.util.List;
-import java.util.Map;
-import java.util.Random;
 import org.junit.jupiter.api.Test;
+
 import svgate.issuer.Issue;
 import svgate.issuer.Packets;
 import svgate.issuer.Tlvs;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
 
 /**
  * Random answers of a terminal over all menus: no order leaves the card that was not on the screen
@@ -29,28 +31,43 @@ class RandomWalkTest {
     @Test
     void anAppletThatTakesAnythingForConsentIsFound() {
         isFound(
-                new Mutant().with("Terminal", "result == PERFORMED ? DONE", "(result & 0xF0) == 0 ? DONE"),
+                new Mutant()
+                        .with(
+                                "Terminal",
+                                "result == PERFORMED ? DONE",
+                                "(result & 0xF0) == 0 ? DONE"),
                 "agreed to");
     }
 
     @Test
     void anAppletThatGoesOnWithoutThePinIsFound() {
-        isFound(new Mutant().with("Checkout", "result = pins.verify();", "pins.verify();"), "without a PIN");
+        isFound(
+                new Mutant().with("Checkout", "result = pins.verify();", "pins.verify();"),
+                "without a PIN");
     }
 
     @Test
     void anAppletThatShowsAnotherQuantityThanItSealsIsFound() {
         isFound(
-                new Mutant().with("Screen", "        short next = at;\n        if (quantity > 9)",
-                        "        quantity = 1;\n        short next = at;\n        if (quantity > 9)"),
+                new Mutant()
+                        .with(
+                                "Screen",
+                                "        short next = at;\n        if (quantity > 9)",
+                                "        quantity = 1;\n"
+                                        + "        short next = at;\n"
+                                        + "        if (quantity > 9)"),
                 "agreed to");
     }
 
     @Test
     void anAppletThatLetsAnExceptionOutIsFound() {
         isFound(
-                new Mutant().with("Terminal", "        if (typed < least || typed > most || typed < 1) {\n            return -1;\n",
-                        "        if (typed < 1) {\n            return -1;\n"),
+                new Mutant()
+                        .with(
+                                "Terminal",
+                                "        if (typed < least || typed > most || typed < 1) {\n"
+                                        + "            return -1;\n",
+                                "        if (typed < 1) {\n            return -1;\n"),
                 "ArrayIndexOutOfBounds");
     }
 
@@ -78,7 +95,8 @@ class RandomWalkTest {
                 step(rig, subscriber, random);
                 assertEquals(List.of(), rig.card.faults());
             } catch (AssertionError | RuntimeException e) {
-                throw new AssertionError("seed " + seed + ", walk " + walk + ": " + e.getMessage(), e);
+                throw new AssertionError(
+                        "seed " + seed + ", walk " + walk + ": " + e.getMessage(), e);
             }
             answered += rig.seen.size();
             orders += subscriber.orders - before;
@@ -93,8 +111,11 @@ class RandomWalkTest {
         switch (random.nextInt(20)) {
             case 0 -> rig.powerOn();
             case 1 -> rig.deliverData(Operations.anOffer(), subscriber);
-            case 2 -> rig.deliverData(Rig.reply(random.nextInt(80), 1 + random.nextInt(9), "text"), subscriber);
-            // Blocked PINs are given back, or most walks would end there.
+            case 2 ->
+                    rig.deliverData(
+                            Rig.reply(random.nextInt(80), 1 + random.nextInt(9), "text"),
+                            subscriber);
+                // Blocked PINs are given back, or most walks would end there.
             case 3 -> rig.deliverData(Tlvs.command(3).octets(), subscriber);
             case 4 -> {
                 byte[] junk = new byte[random.nextInt(140)];
@@ -105,7 +126,9 @@ class RandomWalkTest {
                 byte[] junk = new byte[random.nextInt(60)];
                 random.nextBytes(junk);
                 rig.sent++;
-                byte[] data = Packets.join(new byte[] {1, (byte) 0xA1, 1, (byte) random.nextInt(8)}, junk);
+                byte[] data =
+                        Packets.join(
+                                new byte[] {1, (byte) 0xA1, 1, (byte) random.nextInt(8)}, junk);
                 rig.deliver(Packets.seal(rig.issue.confirmations(), rig.sent, data), subscriber);
             }
             default -> rig.menu(subscriber);

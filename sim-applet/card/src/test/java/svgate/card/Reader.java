@@ -1,5 +1,7 @@
 package svgate.card;
 
+import svgate.issuer.Packets;
+
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
@@ -9,7 +11,6 @@ import java.net.Socket;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import svgate.issuer.Packets;
 
 /** A phone on the other end of the card's TCP port: everything by APDUs. */
 final class Reader implements AutoCloseable {
@@ -54,7 +55,10 @@ final class Reader implements AutoCloseable {
             byte length = status[status.length - 1];
             byte[] fetched = transmit(new byte[] {(byte) 0x80, 0x12, 0, 0, length});
             Proactive command = Proactive.read(Arrays.copyOf(fetched, fetched.length - 2));
-            byte[] answer = command.type() == Proactive.SET_UP_MENU ? Proactive.result(0) : answered(command, phone);
+            byte[] answer =
+                    command.type() == Proactive.SET_UP_MENU
+                            ? Proactive.result(0)
+                            : answered(command, phone);
             status = transmit(0x14, answer);
         }
         return Vectors.hex(status);
@@ -71,7 +75,9 @@ final class Reader implements AutoCloseable {
     }
 
     static byte[] menuSelection(int item) {
-        return new byte[] {(byte) 0xD3, 7, (byte) 0x82, 2, 1, (byte) 0x81, (byte) 0x90, 1, (byte) item};
+        return new byte[] {
+            (byte) 0xD3, 7, (byte) 0x82, 2, 1, (byte) 0x81, (byte) 0x90, 1, (byte) item
+        };
     }
 
     static byte[] smsPp(byte[] tpdu) {

@@ -3,17 +3,19 @@ package svgate.card;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.List;
-import java.util.Map;
 import svgate.issuer.Issue;
 import svgate.issuer.Packets;
 import svgate.issuer.Tlvs;
 
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+
 /** A card, its issuer, its phone and its gateway, for one test. */
 final class Rig {
     static final String APPLET = "svgate.applet.PayApplet";
+
     /** A phone that can do everything. */
     static final byte[] PROFILE = {-1, -1, -1, -1, -1, -1, -1, -1};
 
@@ -23,8 +25,10 @@ final class Rig {
     final Card card;
     final Issue issue;
     final AppletLoader loader;
+
     /** Every proactive command of the last event. */
     final List<Proactive> seen = new ArrayList<>();
+
     /** The last counter that the gateway used. */
     long sent;
 
@@ -121,11 +125,13 @@ final class Rig {
 
     private void attach(Answers phone) {
         seen.clear();
-        card.usat().attach(command -> {
-            Proactive proactive = Proactive.read(command);
-            seen.add(proactive);
-            return phone.answer(proactive);
-        });
+        card.usat()
+                .attach(
+                        command -> {
+                            Proactive proactive = Proactive.read(command);
+                            seen.add(proactive);
+                            return phone.answer(proactive);
+                        });
     }
 
     /** What the subscriber and the network do. */

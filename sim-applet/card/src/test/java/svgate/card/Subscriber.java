@@ -4,12 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import svgate.issuer.Packets;
+import svgate.issuer.Tlvs;
+
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.util.List;
 import java.util.Random;
-import svgate.issuer.Packets;
-import svgate.issuer.Tlvs;
 
 /**
  * A subscriber who types anything, on a phone that answers anything, and who notices when an order
@@ -18,14 +19,33 @@ import svgate.issuer.Tlvs;
 final class Subscriber implements Rig.Answers {
     /** After so many answers the phone ends the session, whatever is asked. */
     private static final int PATIENCE = 40;
+
     private static final int[] RESULTS = {
         0x00, 0x01, 0x02, 0x04, 0x06, 0x07, 0x10, 0x11, 0x12, 0x13, 0x14, 0x20, 0x21, 0x22, 0x23,
         0x26, 0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39, 0x3A, 0x7F, 0x80, 0xFF,
     };
     private static final List<String> PINS = List.of("1234", "5555", "98765432");
     private static final List<String> ENTRIES =
-            List.of("4711", "100", "99999", "007", "12", "A1", "zz9", "ABCDEFGH", "1", "99", "0",
-                    "2.50", "10", "0,05", "2.5", "999999999999", "83920171", "83920172", "12345678");
+            List.of(
+                    "4711",
+                    "100",
+                    "99999",
+                    "007",
+                    "12",
+                    "A1",
+                    "zz9",
+                    "ABCDEFGH",
+                    "1",
+                    "99",
+                    "0",
+                    "2.50",
+                    "10",
+                    "0,05",
+                    "2.5",
+                    "999999999999",
+                    "83920171",
+                    "83920172",
+                    "12345678");
 
     private final Rig rig;
     private final Random random;
@@ -66,9 +86,11 @@ final class Subscriber implements Rig.Answers {
             return Proactive.result(0x11);
         }
         return switch (command.type()) {
-            case Proactive.SELECT_ITEM -> dice < 20
-                    ? Proactive.chosen(random.nextInt(256))
-                    : Proactive.chosen(command.items().get(random.nextInt(command.items().size())));
+            case Proactive.SELECT_ITEM ->
+                    dice < 20
+                            ? Proactive.chosen(random.nextInt(256))
+                            : Proactive.chosen(
+                                    command.items().get(random.nextInt(command.items().size())));
             case Proactive.GET_INPUT -> typed(command);
             default -> Rig.ok();
         };
@@ -76,7 +98,8 @@ final class Subscriber implements Rig.Answers {
 
     private byte[] typed(Proactive command) {
         if (command.hidden()) {
-            String pin = random.nextInt(4) > 0 ? session.pin() : PINS.get(random.nextInt(PINS.size()));
+            String pin =
+                    random.nextInt(4) > 0 ? session.pin() : PINS.get(random.nextInt(PINS.size()));
             return Proactive.typed(pin);
         }
         int most = command.lengths()[1];
@@ -85,7 +108,9 @@ final class Subscriber implements Rig.Answers {
             return Proactive.typed("7".repeat(random.nextInt(120)));
         }
         String entry = ENTRIES.get(random.nextInt(ENTRIES.size()));
-        for (int i = 0; i < 30 && (entry.length() > most || entry.length() < command.lengths()[0]); i++) {
+        for (int i = 0;
+                i < 30 && (entry.length() > most || entry.length() < command.lengths()[0]);
+                i++) {
             entry = ENTRIES.get(random.nextInt(ENTRIES.size()));
         }
         return Proactive.typed(entry);
@@ -190,21 +215,34 @@ final class Subscriber implements Rig.Answers {
         String text = PurchaseTest.septets(command.payload());
         String digits = text.substring(rig.issue.ussdPrefix.length());
         long counter = Long.parseLong(digits.substring(0, 10), 16);
-        return new Packets.Opened(counter, Vectors.hex(digits.substring(12, digits.length() - 8).toLowerCase()));
+        return new Packets.Opened(
+                counter, Vectors.hex(digits.substring(12, digits.length() - 8).toLowerCase()));
     }
 
     /** The order as a person would read it, written apart from the applet's own screen. */
     private static String rendered(byte[] order) {
         StringBuilder text = new StringBuilder();
-        Tlvs.find(order, 3).ifPresent(item -> text.append('\n').append(new String(item))
-                .append(" x").append(Tlvs.find(order, 4).orElseThrow()[0]));
-        Tlvs.find(order, 2).ifPresent(code -> text.append(text.isEmpty() ? "\n>" : " >")
-                .append(new BigInteger(Vectors.hex(code))));
+        Tlvs.find(order, 3)
+                .ifPresent(
+                        item ->
+                                text.append('\n')
+                                        .append(new String(item))
+                                        .append(" x")
+                                        .append(Tlvs.find(order, 4).orElseThrow()[0]));
+        Tlvs.find(order, 2)
+                .ifPresent(
+                        code ->
+                                text.append(text.isEmpty() ? "\n>" : " >")
+                                        .append(new BigInteger(Vectors.hex(code))));
         Tlvs.find(order, 8).ifPresent(pon -> text.append('\n').append(Vectors.hex(pon)));
         boolean exact = Tlvs.find(order, 7).orElseThrow()[0] == 1;
         BigDecimal amount = new BigDecimal(new BigInteger(1, Tlvs.find(order, 5).orElseThrow()), 2);
         assertNotNull(Tlvs.find(order, 9));
         assertEquals("0978", Vectors.hex(Tlvs.find(order, 6).orElseThrow()));
-        return text.append('\n').append(exact ? "Price " : "At most ").append(amount).append(" EUR").toString();
+        return text.append('\n')
+                .append(exact ? "Price " : "At most ")
+                .append(amount)
+                .append(" EUR")
+                .toString();
     }
 }

@@ -6,18 +6,21 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import svgate.issuer.Issue;
+import svgate.issuer.Packets;
+import svgate.issuer.Tlvs;
+
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-import svgate.issuer.Issue;
-import svgate.issuer.Packets;
-import svgate.issuer.Tlvs;
 
 /** The card against the gateway's own program, when the environment has SVGATE name it. */
 class SvgatePeerTest {
@@ -29,7 +32,8 @@ class SvgatePeerTest {
     void find() {
         svgate = System.getenv("SVGATE");
         if (svgate == null) {
-            System.out.println("SVGATE is unset: the card was not tried against the gateway's program");
+            System.out.println(
+                    "SVGATE is unset: the card was not tried against the gateway's program");
         }
         assumeTrue(svgate != null, "SVGATE is unset");
         rig.ready();
@@ -41,11 +45,15 @@ class SvgatePeerTest {
         for (int counter = 1; counter <= 20; counter++) {
             rig.menu(Rig.inTurn(Rig.purchase("1234")));
             byte[] packet = rig.seen.get(7).packet();
-            JsonObject opened = run(0, null, "packet", "open", "--keys", keys.toString(), Vectors.hex(packet));
+            JsonObject opened =
+                    run(0, null, "packet", "open", "--keys", keys.toString(), Vectors.hex(packet));
             assertEquals(counter, opened.get("counter").getAsInt());
-            assertEquals(Vectors.hex(rig.open(rig.seen.get(7)).data()), opened.get("data").getAsString());
+            assertEquals(
+                    Vectors.hex(rig.open(rig.seen.get(7)).data()),
+                    opened.get("data").getAsString());
             packet[packet.length - 1] ^= 1;
-            JsonObject refused = run(3, null, "packet", "open", "--keys", keys.toString(), Vectors.hex(packet));
+            JsonObject refused =
+                    run(3, null, "packet", "open", "--keys", keys.toString(), Vectors.hex(packet));
             assertEquals("cc_failed", refused.get("refused").getAsString());
         }
     }
@@ -56,8 +64,9 @@ class SvgatePeerTest {
         rig.menu(Rig.inTurn(Rig.purchase("1234")));
         rig.deliver(sealed(keys, 1, Rig.reply(0, 1, "1 x Tea")), Rig.inTurn(Rig.ok()));
         assertEquals("Paid 2.50 EUR\n1 x Tea", rig.seen.get(0).text());
-        rig.deliver(sealed(keys, 2, Operations.anOffer()), Rig.inTurn(
-                Rig.ok(), Proactive.typed("1234"), Rig.ok(), Rig.ok()));
+        rig.deliver(
+                sealed(keys, 2, Operations.anOffer()),
+                Rig.inTurn(Rig.ok(), Proactive.typed("1234"), Rig.ok(), Rig.ok()));
         assertTrue(rig.seen.stream().anyMatch(Proactive::sends));
         rig.deliver(sealed(keys, 3, Tlvs.command(6).octets()), Rig.inTurn());
         assertEquals("010101019000", rig.send(Vectors.hex("80ca000104")));
@@ -66,8 +75,18 @@ class SvgatePeerTest {
     }
 
     private byte[] sealed(Path keys, int counter, byte[] data) throws Exception {
-        JsonObject sealed = run(0, Vectors.hex(data), "packet", "seal", "--keys", keys.toString(),
-                "--counter", Integer.toString(counter), "--spi", "1600");
+        JsonObject sealed =
+                run(
+                        0,
+                        Vectors.hex(data),
+                        "packet",
+                        "seal",
+                        "--keys",
+                        keys.toString(),
+                        "--counter",
+                        Integer.toString(counter),
+                        "--spi",
+                        "1600");
         return Vectors.hex(sealed.get("packet").getAsString());
     }
 
@@ -87,7 +106,8 @@ class SvgatePeerTest {
     private JsonObject run(int status, String input, String... arguments) throws Exception {
         List<String> command = new ArrayList<>(List.of(svgate));
         command.addAll(List.of(arguments));
-        Process process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        Process process =
+                new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
         if (input != null) {
             process.getOutputStream().write(input.getBytes(StandardCharsets.US_ASCII));
         }

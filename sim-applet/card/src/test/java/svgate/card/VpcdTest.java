@@ -4,15 +4,17 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+import svgate.issuer.Issue;
+import svgate.issuer.Packets;
+
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
-import svgate.issuer.Issue;
-import svgate.issuer.Packets;
 
 /** The card as a reader and a phone see it: APDUs over TCP. */
 class VpcdTest {
@@ -27,13 +29,15 @@ class VpcdTest {
     void listen() throws IOException {
         rig.ready();
         server = new VpcdServer(rig.card, InetAddress.getLoopbackAddress(), 0);
-        serving = new Thread(() -> {
-            try {
-                server.run();
-            } catch (IOException e) {
-                // Closed at the end of the test.
-            }
-        });
+        serving =
+                new Thread(
+                        () -> {
+                            try {
+                                server.run();
+                            } catch (IOException e) {
+                                // Closed at the end of the test.
+                            }
+                        });
         serving.start();
     }
 
@@ -62,7 +66,10 @@ class VpcdTest {
         try (Reader phone = new Reader(server.port())) {
             phone.control(1);
             assertEquals("9000", phone.session(TERMINAL_PROFILE, Rig.PROFILE, Rig.inTurn()));
-            assertEquals("9000", phone.session(ENVELOPE, Reader.menuSelection(1), Rig.inTurn(Rig.purchase("1234"))));
+            assertEquals(
+                    "9000",
+                    phone.session(
+                            ENVELOPE, Reader.menuSelection(1), Rig.inTurn(Rig.purchase("1234"))));
             assertEquals(1, rig.open(phone.seen.get(7)).counter());
             byte[] packet = Packets.seal(rig.issue.confirmations(), 1, Rig.reply(0, 1, "1 x Tea"));
             byte[] envelope = Reader.smsPp(Rig.smsDeliver(0x70, packet));
@@ -78,7 +85,9 @@ class VpcdTest {
             byte[] status = phone.transmit(TERMINAL_PROFILE, Rig.PROFILE);
             if (status[0] == (byte) 0x91) {
                 byte[] menu = phone.transmit(new byte[] {(byte) 0x80, 0x12, 0, 0, status[1]});
-                assertEquals(0x25, Proactive.read(java.util.Arrays.copyOf(menu, menu.length - 2)).type());
+                assertEquals(
+                        0x25,
+                        Proactive.read(java.util.Arrays.copyOf(menu, menu.length - 2)).type());
                 phone.transmit(0x14, Proactive.result(0));
             }
             assertEquals((byte) 0x91, phone.transmit(ENVELOPE, Reader.menuSelection(1))[0]);
@@ -98,13 +107,19 @@ class VpcdTest {
                 phone.session(TERMINAL_PROFILE, Rig.PROFILE, Rig.inTurn());
                 Rig.Answers answers = Rig.inTurn(Rig.purchase("1234"));
                 int most = commands;
-                assertThrows(UncheckedIOException.class, () ->
-                        phone.session(ENVELOPE, Reader.menuSelection(1), command -> {
-                            if (phone.seen.size() >= most) {
-                                throw new UncheckedIOException(new IOException("torn"));
-                            }
-                            return answers.answer(command);
-                        }));
+                assertThrows(
+                        UncheckedIOException.class,
+                        () ->
+                                phone.session(
+                                        ENVELOPE,
+                                        Reader.menuSelection(1),
+                                        command -> {
+                                            if (phone.seen.size() >= most) {
+                                                throw new UncheckedIOException(
+                                                        new IOException("torn"));
+                                            }
+                                            return answers.answer(command);
+                                        }));
             }
         }
         try (Reader phone = new Reader(server.port())) {

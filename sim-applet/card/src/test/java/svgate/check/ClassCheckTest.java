@@ -3,6 +3,12 @@ package svgate.check;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,12 +18,8 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+
 import javax.tools.ToolProvider;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.Arguments;
-import org.junit.jupiter.params.provider.MethodSource;
 
 /** Each rule with a class that breaks it and nothing else; and the applet, which breaks none. */
 class ClassCheckTest {
@@ -36,7 +38,8 @@ class ClassCheckTest {
         }
         assertEquals(List.of(), problems);
         assertTrue(files.size() >= 20, files.toString());
-        System.out.printf("class check: %d classes of %d octets, %d rules, nothing refused%n",
+        System.out.printf(
+                "class check: %d classes of %d octets, %d rules, nothing refused%n",
                 files.size(), octets, Rule.values().length);
     }
 
@@ -95,13 +98,13 @@ class ClassCheckTest {
 
     @Test
     void whatACardCanDoIsNotRefused() throws IOException {
-        Set<Rule> found = rulesBrokenBy(
-                "private static final byte[] T = {1, 2};"
-                        + "short m(byte[] a, short b, short c) {"
-                        + "  short d = (short) (b + c);"
-                        + "  for (short i = 0; i < d; i++) { a[i] ^= T[(short) (i & 1)]; }"
-                        + "  if ((byte) (a[0] << 1) == (byte) 0x80) { return (short) 0x9000; }"
-                        + "  return (short) (d > c ? d : (short) (c - 1)); }");
+        Set<Rule> found =
+                rulesBrokenBy(
+                        "private static final byte[] T = {1, 2};short m(byte[] a, short b, short c)"
+                            + " {  short d = (short) (b + c);  for (short i = 0; i < d; i++) { a[i]"
+                            + " ^= T[(short) (i & 1)]; }  if ((byte) (a[0] << 1) == (byte) 0x80) {"
+                            + " return (short) 0x9000; }  return (short) (d > c ? d : (short) (c -"
+                            + " 1)); }");
         // These examples are compiled for a newer version, which is refused by itself.
         assertEquals(Set.of(Rule.VERSION), found);
     }
@@ -109,8 +112,18 @@ class ClassCheckTest {
     private Set<Rule> rulesBrokenBy(String members) throws IOException {
         Path source = folder.resolve("Example.java");
         Files.writeString(source, "package example; class Example { " + members + " }");
-        int compiled = ToolProvider.getSystemJavaCompiler().run(
-                null, null, null, "-nowarn", "-g", "-Xlint:none", "-d", folder.toString(), source.toString());
+        int compiled =
+                ToolProvider.getSystemJavaCompiler()
+                        .run(
+                                null,
+                                null,
+                                null,
+                                "-nowarn",
+                                "-g",
+                                "-Xlint:none",
+                                "-d",
+                                folder.toString(),
+                                source.toString());
         assertEquals(0, compiled, members);
         Set<Rule> rules = EnumSet.noneOf(Rule.class);
         for (Path file : ClassCheck.classFiles(folder)) {

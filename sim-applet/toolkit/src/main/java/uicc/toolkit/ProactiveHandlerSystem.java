@@ -1,6 +1,8 @@
 package uicc.toolkit;
 
-/** Where an applet gets its {@link ProactiveHandler}; a card's class of this name takes its place. */
+/**
+ * Where an applet gets its {@link ProactiveHandler}; a card's class of this name takes its place.
+ */
 public final class ProactiveHandlerSystem {
     private ProactiveHandlerSystem() {}
 

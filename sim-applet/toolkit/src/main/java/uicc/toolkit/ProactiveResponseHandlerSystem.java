@@ -1,6 +1,9 @@
 package uicc.toolkit;
 
-/** Where an applet gets its {@link ProactiveResponseHandler}; a card's class of this name takes its place. */
+/**
+ * Where an applet gets its {@link ProactiveResponseHandler}; a card's class of this name takes its
+ * place.
+ */
 public final class ProactiveResponseHandlerSystem {
     private ProactiveResponseHandlerSystem() {}
 

@@ -3,8 +3,10 @@ package uicc.toolkit;
 /** Numbers of TS 102 241, TS 102 223 and, where named so, 3GPP TS 31.130. */
 public interface ToolkitConstants {
     short EVENT_PROFILE_DOWNLOAD = 1;
+
     /** 3GPP TS 31.130: an SMS-PP download that the card's own OTA does not take. */
     short EVENT_UNFORMATTED_SMS_PP_ENV = 4;
+
     short EVENT_MENU_SELECTION = 7;
 
     byte DEV_ID_DISPLAY = (byte) 0x02;
@@ -23,6 +25,7 @@ public interface ToolkitConstants {
     byte TAG_TEXT_STRING = (byte) 0x0D;
     byte TAG_ITEM = (byte) 0x0F;
     byte TAG_ITEM_IDENTIFIER = (byte) 0x10;
+
     /** The comprehension required flag of a tag. */
     byte TAG_SET_CR = (byte) 0x80;
 
