@@ -155,7 +155,7 @@ class CommandVectorsTest {
                             Rig.ok(),
                         };
             }
-            PurchaseTest.setCounter(rig, vector.get("counter").getAsLong() - 1);
+            Inside.of(rig).setCounter(vector.get("counter").getAsLong() - 1);
             rig.menu(Rig.inTurn(answers));
             Proactive ussd = rig.seen.stream().filter(Proactive::sends).findFirst().orElseThrow();
             assertEquals(vector.get("text").getAsString(), PurchaseTest.septets(ussd.payload()));

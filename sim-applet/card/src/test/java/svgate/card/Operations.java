@@ -75,7 +75,7 @@ final class Operations {
                     }
                     rig.powerOn();
                     assertTrue(rig.card.usat().menuEntryShown());
-                    assertFalse(hasTransportKeys(rig));
+                    assertFalse(Inside.of(rig).hasTransportKeys());
                     assertEquals("Pay", new String(rig.card.usat().menuEntry()));
                     assertTrue(buys(rig, "1234"));
                 });
@@ -182,11 +182,11 @@ final class Operations {
                     long told =
                             rig.seen.stream().filter(c -> c.text().startsWith("Not right")).count();
                     long typed = rig.seen.stream().filter(Proactive::hidden).count();
-                    int tries = tries(rig);
+                    int tries = Inside.of(rig).tries();
                     assertTrue(tries <= 3 - told, told + " told, " + tries + " left");
                     assertTrue(tries >= 3 - typed, typed + " typed, " + tries + " left");
                     rig.powerOn();
-                    assertEquals(tries, tries(rig));
+                    assertEquals(tries, Inside.of(rig).tries());
                     assertEquals(tries > 0, buys(rig, "1234"));
                 });
     }
@@ -227,7 +227,7 @@ final class Operations {
                 rig -> {
                     rig.powerOn();
                     assertFalse(buys(rig, "1234"));
-                    int tries = tries(rig);
+                    int tries = Inside.of(rig).tries();
                     assertTrue(tries == 0 || tries == 2, tries + " left");
                     assertEquals(tries > 0, buys(rig, "5555"));
                 });
@@ -240,7 +240,7 @@ final class Operations {
                 this::blocked,
                 rig -> rig.deliverData(command, Rig.inTurn()),
                 rig -> {
-                    int tries = tries(rig);
+                    int tries = Inside.of(rig).tries();
                     assertTrue(tries == 0 || tries == 3, tries + " left");
                     long before = rig.card.nvm().writes();
                     rig.deliver(
@@ -249,7 +249,7 @@ final class Operations {
                     boolean taken = rig.card.nvm().writes() > before;
                     assertFalse(tries == 3 && taken, "the same packet gives the tries back twice");
                     rig.deliverData(command, Rig.inTurn());
-                    assertEquals(3, tries(rig));
+                    assertEquals(3, Inside.of(rig).tries());
                     rig.powerOn();
                     assertTrue(buys(rig, "1234"));
                 });
@@ -262,7 +262,7 @@ final class Operations {
                 rig -> rig.deliverData(command, Rig.inTurn()),
                 rig -> {
                     rig.powerOn();
-                    boolean unblocked = tries(rig) == 3;
+                    boolean unblocked = Inside.of(rig).tries() == 3;
                     assertEquals(unblocked, buys(rig, "4444"));
                     assertFalse(buys(rig, "1234"));
                 });
@@ -397,7 +397,7 @@ final class Operations {
                         wrong,
                         Rig.ok(),
                         Rig.ok()));
-        assertEquals(0, tries(rig));
+        assertEquals(0, Inside.of(rig).tries());
         return rig;
     }
 
@@ -443,29 +443,6 @@ final class Operations {
         answers[0] = Proactive.chosen(4);
         return (int)
                 rig.menu(Rig.inTurn(answers)).stream().filter(c -> c.text().equals(text)).count();
-    }
-
-    private static boolean hasTransportKeys(Rig rig) {
-        try {
-            Object transport = PurchaseTest.field(rig.card.applet(), "transport");
-            javacard.security.Key kic =
-                    (javacard.security.Key) PurchaseTest.field(transport, "kic");
-            javacard.security.Key kid =
-                    (javacard.security.Key) PurchaseTest.field(transport, "kid");
-            return kic.isInitialized() || kid.isInitialized();
-        } catch (ReflectiveOperationException e) {
-            throw new IllegalStateException(e);
-        }
-    }
-
-    private static int tries(Rig rig) {
-        try {
-            Object menu = PurchaseTest.field(rig.card.applet(), "menu");
-            Object pin = PurchaseTest.field(PurchaseTest.field(menu, "pins"), "pin");
-            return ((javacard.framework.OwnerPIN) pin).getTriesRemaining();
-        } catch (ReflectiveOperationException e) {
-            throw new IllegalStateException(e);
-        }
     }
 
     private static int version(Rig rig) {

@@ -228,7 +228,7 @@ class PurchaseTest {
     void theCounterStopsAtTheEndOfItsRange() {
         rig.ready();
         rig.menu(Rig.inTurn(Rig.purchase("1234")));
-        setCounter(rig, 0xFF_FFFF_FFFEL);
+        Inside.of(rig).setCounter(0xFF_FFFF_FFFEL);
         assertEquals(
                 0xFF_FFFF_FFFFL,
                 rig.menu(Rig.inTurn(Rig.purchase("1234"))).stream()
@@ -342,25 +342,6 @@ class PurchaseTest {
         rig.card.reset();
         rig.card.usat().profileDownload(profile);
         assertFalse(rig.card.usat().menuEntryShown());
-    }
-
-    /** Sets the counter of the orders' newer record, which no command can. */
-    static void setCounter(Rig rig, long counter) {
-        try {
-            Object applet = rig.card.applet();
-            Object keys = field(applet, "keys");
-            byte newer = (byte) field(keys, "newer");
-            byte[] octets = (byte[]) field(((Object[]) field(keys, "orders"))[newer], "counter");
-            System.arraycopy(Rig.number(counter, 5), 0, octets, 0, 5);
-        } catch (ReflectiveOperationException e) {
-            throw new IllegalStateException(e);
-        }
-    }
-
-    static Object field(Object owner, String name) throws ReflectiveOperationException {
-        var field = owner.getClass().getDeclaredField(name);
-        field.setAccessible(true);
-        return field.get(owner);
     }
 
     private static String vector(String name) {

@@ -99,7 +99,9 @@ final class Subscriber implements Rig.Answers {
     private byte[] typed(Proactive command) {
         if (command.hidden()) {
             String pin =
-                    random.nextInt(4) > 0 ? session.pin() : PINS.get(random.nextInt(PINS.size()));
+                    random.nextInt(4) > 0
+                            ? Inside.of(rig).digits()
+                            : PINS.get(random.nextInt(PINS.size()));
             return Proactive.typed(pin);
         }
         int most = command.lengths()[1];
@@ -141,7 +143,7 @@ final class Subscriber implements Rig.Answers {
             } else if (command.type() == Proactive.DISPLAY_TEXT && hasPrice(command)) {
                 agreed = result(answer) == 0 ? command.text() : null;
             } else if (command.hidden() && result(answer) == 0) {
-                proved |= typedText(answer).equals(pin());
+                proved |= typedText(answer).equals(Inside.of(rig).digits());
             }
         }
 
@@ -171,17 +173,6 @@ final class Subscriber implements Rig.Answers {
             return rig.issue.pinPolicy == 1
                     || rig.issue.pinPolicy == 2
                             && amount.compareTo(BigInteger.valueOf(rig.issue.pinAbove)) > 0;
-        }
-
-        private String pin() {
-            try {
-                Object menu = PurchaseTest.field(rig.card.applet(), "menu");
-                Object pin = PurchaseTest.field(PurchaseTest.field(menu, "pins"), "pin");
-                byte[] digits = (byte[]) PurchaseTest.field(pin, "pin");
-                return new String(digits, 0, (int) PurchaseTest.field(pin, "length"));
-            } catch (ReflectiveOperationException e) {
-                throw new IllegalStateException(e);
-            }
         }
     }
 
