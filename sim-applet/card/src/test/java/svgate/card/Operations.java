@@ -1,6 +1,5 @@
 package svgate.card;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
@@ -9,24 +8,16 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import svgate.issuer.CardTexts;
 import svgate.issuer.Issue;
 import svgate.issuer.Packets;
-import svgate.issuer.SimKeys;
 import svgate.issuer.Tlvs;
 
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 
 /** Every operation of the card, cut at every write, and what must hold after each cut. */
-final class Operations {
-    static final SimKeys FIRST = SimKeys.derive(new byte[32], "8988211000000000003", 1);
-    static final SimKeys SECOND = SimKeys.derive(new byte[32], "8988211000000000003", 2);
-
-    private final AppletLoader loader;
-    private Ledger ledger;
-
+final class Operations extends Eve {
     Operations(AppletLoader loader) {
-        this.loader = loader;
+        super(loader);
     }
 
     int install() {
@@ -360,92 +351,5 @@ final class Operations {
                 .with(0x85, 0x01, 0xF4)
                 .with(0x86, 9, 0x78)
                 .octets();
-    }
-
-    // --- cards on the eve of something
-
-    private Rig blank() {
-        Issue issue = new Issue();
-        // One language: personalisation is cut at each of its writes.
-        issue.languages = List.of("en");
-        issue.keys = FIRST;
-        Rig rig = new Rig(issue, loader, false);
-        ledger = new Ledger(rig, FIRST, SECOND);
-        return rig;
-    }
-
-    private Rig ready() {
-        return blank().ready();
-    }
-
-    private Rig bought() {
-        Rig rig = ready();
-        assertTrue(buys(rig, "1234"));
-        return rig;
-    }
-
-    private Rig blocked() {
-        Rig rig = ready();
-        byte[] wrong = Proactive.typed("9999");
-        rig.menu(
-                Rig.inTurn(
-                        Proactive.chosen(6),
-                        wrong,
-                        Rig.ok(),
-                        wrong,
-                        Rig.ok(),
-                        wrong,
-                        Rig.ok(),
-                        Rig.ok()));
-        assertEquals(0, Inside.of(rig).tries());
-        return rig;
-    }
-
-    // --- looking at a card
-
-    /** Buys, and proves that what was sent is what was shown, under a counter never used. */
-    private boolean buys(Rig rig, String pin) {
-        List<Proactive> seen = rig.menu(recording(rig, Rig.inTurn(Rig.purchase(pin))));
-        Optional<Proactive> sms = seen.stream().filter(Proactive::sends).findFirst();
-        sms.ifPresent(
-                sent -> {
-                    byte[] data = rig.open(sent).data();
-                    assertArrayEquals("12".getBytes(), Tlvs.find(data, 3).orElseThrow());
-                    assertTrue(seen.get(5).text().endsWith("12 x1 >4711\nAt most 2.50 EUR"));
-                });
-        return sms.isPresent();
-    }
-
-    private void sendAgainIfOffered(Rig rig) {
-        rig.menu(
-                recording(
-                        rig,
-                        Rig.inTurn(
-                                Proactive.chosen(7),
-                                Rig.ok(),
-                                Proactive.typed("1234"),
-                                Rig.ok(),
-                                Rig.ok())));
-    }
-
-    private Rig.Answers recording(Rig rig, Rig.Answers answers) {
-        return command -> {
-            if (command.sends()) {
-                ledger.sent(rig.open(command));
-            }
-            return answers.answer(command);
-        };
-    }
-
-    private static int receipts(Rig rig, String text) {
-        byte[][] answers = new byte[6][];
-        Arrays.fill(answers, Rig.ok());
-        answers[0] = Proactive.chosen(4);
-        return (int)
-                rig.menu(Rig.inTurn(answers)).stream().filter(c -> c.text().equals(text)).count();
-    }
-
-    private static int version(Rig rig) {
-        return Vectors.hex(rig.send(Vectors.hex("80ca000104")))[3];
     }
 }
