@@ -83,7 +83,10 @@ final class Commands {
         if (loads) {
             Util.arrayFillNonAtomic(ram.sums, (short) 0, KeyRecord.COUNTER_OCTETS, (byte) 0);
             keys.turn(
-                    packet[Tlv.value(packet, data, length, Tlv.KEY_VERSION)], ram.sums, (short) 0);
+                    packet[Tlv.value(packet, data, length, Tlv.KEY_VERSION)],
+                    profile.personalised != 0,
+                    ram.sums,
+                    (short) 0);
         } else {
             apply(command, data, length);
         }

@@ -117,8 +117,12 @@ final class KeyRing {
         set(confirmations[free], keys, (short) (keysAt + 2 * KEY_OCTETS), octets, octetsAt);
     }
 
-    /** Makes the keys that were loaded the newer ones, with counters of 0: inside a transaction. */
-    void turn(byte version, byte[] fiveZeros, short zerosAt) {
+    /**
+     * Makes the keys that were loaded the newer ones, with counters of 0: inside a transaction.
+     *
+     * @param hearOlder whether confirmations are still heard under those that were the newer ones
+     */
+    void turn(byte version, boolean hearOlder, byte[] fiveZeros, short zerosAt) {
         short free = free();
         Util.arrayCopy(
                 fiveZeros, zerosAt, orders[free].counter, (short) 0, KeyRecord.COUNTER_OCTETS);
@@ -129,7 +133,7 @@ final class KeyRing {
                 (short) 0,
                 KeyRecord.COUNTER_OCTETS);
         versions[free] = version;
-        olderHeard = loaded;
+        olderHeard = hearOlder ? loaded : 0;
         newer = (byte) free;
         loaded = 1;
     }

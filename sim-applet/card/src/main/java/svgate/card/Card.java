@@ -82,6 +82,7 @@ public final class Card {
      * @param data what the applet's install is given
      */
     public void install(AppletLoader loader, String className, byte[] data) {
+        installing = null;
         inThisCard(
                 () -> {
                     try {

@@ -147,7 +147,7 @@ public final class Usat {
     }
 
     private void trigger(short event, byte tag, byte[] list) {
-        if (!registry.isEventSet(event)) {
+        if (!card.isInstalled() || !registry.isEventSet(event)) {
             return;
         }
         envelope.tag = tag;

@@ -76,7 +76,6 @@ public final class Issue {
     /** Every command of personalisation, in order; the last one ends it for good. */
     public List<byte[]> script() {
         List<byte[]> script = new ArrayList<>();
-        counter = 0;
         script.add(storeData(newKeys(keyVersion, kicOctet, kidOctet, keys)));
         script.add(storeData(profile()));
         script.add(storeData(service(service, serviceTypeOfNumber)));

@@ -300,6 +300,22 @@ class InboxTest {
     }
 
     @Test
+    void keysThatPersonalisationReplacedAreNotHeard() {
+        Issue issue = new Issue();
+        Rig twice = new Rig(issue);
+        twice.install();
+        Packets.Record first = issue.confirmations();
+        assertEquals("9000", twice.send(issue.storeData(Issue.newKeys(1, 0x12, 0x12, issue.keys))));
+        issue.keys = SECOND;
+        twice.personalise();
+        twice.powerOn();
+        twice.menu(Rig.inTurn(Rig.purchase("1234")));
+        byte[] reply = Rig.reply(0, 1, "Paid");
+        assertEquals(0, twice.deliver(Packets.seal(first, 1, reply), Rig.inTurn()).size());
+        assertEquals(1, twice.deliverData(reply, Rig.inTurn(Rig.ok())).size());
+    }
+
+    @Test
     void personalisationIsOverForGood() {
         String refused = rig.send(rig.issue.storeData(Tlvs.command(6).octets()));
         assertEquals("6985", refused);

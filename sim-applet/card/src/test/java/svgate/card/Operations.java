@@ -26,6 +26,7 @@ final class Operations extends Eve {
                 Rig::install,
                 rig -> {
                     if (!rig.card.isInstalled()) {
+                        rig.powerOn();
                         rig.install();
                     }
                     rig.personalise();

@@ -14,7 +14,9 @@ import svgate.issuer.Packets;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 
 /** The card as a reader and a phone see it: APDUs over TCP. */
 class VpcdTest {
@@ -85,9 +87,7 @@ class VpcdTest {
             byte[] status = phone.transmit(TERMINAL_PROFILE, Rig.PROFILE);
             if (status[0] == (byte) 0x91) {
                 byte[] menu = phone.transmit(new byte[] {(byte) 0x80, 0x12, 0, 0, status[1]});
-                assertEquals(
-                        0x25,
-                        Proactive.read(java.util.Arrays.copyOf(menu, menu.length - 2)).type());
+                assertEquals(0x25, Proactive.read(Arrays.copyOf(menu, menu.length - 2)).type());
                 phone.transmit(0x14, Proactive.result(0));
             }
             assertEquals((byte) 0x91, phone.transmit(ENVELOPE, Reader.menuSelection(1))[0]);
@@ -97,6 +97,28 @@ class VpcdTest {
             // No result: the applet lets go.
             assertEquals("9000", Vectors.hex(phone.transmit(0x14, new byte[0])));
         }
+    }
+
+    @Test
+    void junkNeverBreaksTheCard() throws IOException {
+        Random random = new Random(1);
+        int[] instructions = {0x10, 0x12, 0x14, 0xC2, 0xE2, 0xCA, 0xA4, 0xFF};
+        for (int i = 0; i < 20_000; i++) {
+            byte[] data = new byte[random.nextInt(60)];
+            random.nextBytes(data);
+            byte[] envelope = random.nextBoolean() ? Reader.menuSelection(1) : data;
+            byte[] body = random.nextBoolean() ? Proactive.result(random.nextInt(64)) : envelope;
+            byte cla = (byte) (random.nextInt(4) == 0 ? random.nextInt(256) : 0x80);
+            byte ins = (byte) instructions[random.nextInt(instructions.length)];
+            byte[] head = {cla, ins, (byte) random.nextInt(6), 0, (byte) body.length};
+            byte[] apdu = Packets.join(head, body);
+            int cut = random.nextInt(20) == 0 ? random.nextInt(apdu.length) : apdu.length;
+            byte[] answer = rig.card.transmit(Arrays.copyOf(apdu, cut));
+            assertTrue(answer.length >= 2);
+        }
+        rig.powerOn();
+        rig.menu(Rig.inTurn(Rig.purchase("1234")));
+        assertTrue(rig.seen.stream().anyMatch(Proactive::sends));
     }
 
     @Test
