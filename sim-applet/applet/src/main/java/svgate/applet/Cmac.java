@@ -27,14 +27,13 @@ final class Cmac {
     private final byte[] scratch;
 
     Cmac() {
-        Signature found = null;
-        try {
-            found = Signature.getInstance(ALG_AES_CMAC_128, false);
-        } catch (CryptoException absent) {
-            found = null;
-        }
-        whole = found != null;
-        engine = whole ? found : Signature.getInstance(Signature.ALG_AES_MAC_128_NOPAD, false);
+        this(algorithmOfCard());
+    }
+
+    /** With the card's own algorithm, or built when that is null. */
+    Cmac(Signature own) {
+        whole = own != null;
+        engine = whole ? own : Signature.getInstance(Signature.ALG_AES_MAC_128_NOPAD, false);
         scratch = JCSystem.makeTransientByteArray((short) 48, JCSystem.CLEAR_ON_RESET);
     }
 
@@ -101,6 +100,14 @@ final class Cmac {
 
     void wipe() {
         Util.arrayFillNonAtomic(scratch, (short) 0, (short) scratch.length, (byte) 0);
+    }
+
+    private static Signature algorithmOfCard() {
+        try {
+            return Signature.getInstance(ALG_AES_CMAC_128, false);
+        } catch (CryptoException absent) {
+            return null;
+        }
     }
 
     private void doubleSubkey() {
