@@ -14,6 +14,7 @@ public interface ISO7816 {
     short SW_NO_ERROR = (short) 0x9000;
     short SW_WRONG_LENGTH = 0x6700;
     short SW_CONDITIONS_NOT_SATISFIED = 0x6985;
+    short SW_APPLET_SELECT_FAILED = 0x6999;
     short SW_WRONG_DATA = 0x6A80;
     short SW_FILE_NOT_FOUND = 0x6A82;
     short SW_INCORRECT_P1P2 = 0x6A86;

@@ -169,7 +169,9 @@ public final class Card {
         if (select && !isOurs(command)) {
             return status(ISO7816.SW_FILE_NOT_FOUND);
         }
-        selected |= select;
+        if (select && !reselect()) {
+            return status(ISO7816.SW_APPLET_SELECT_FAILED);
+        }
         if (!selected) {
             boolean known = command[0] == 0;
             return status(known ? ISO7816.SW_FILE_NOT_FOUND : ISO7816.SW_CLA_NOT_SUPPORTED);
@@ -188,6 +190,17 @@ public final class Card {
             selecting = false;
             abortTransaction();
         }
+    }
+
+    /** Deselects the applet, which clears its memory of that kind, and selects it. */
+    private boolean reselect() {
+        if (selected) {
+            run(applet::deselect);
+            nvm.deselect();
+        }
+        selected = false;
+        run(() -> selected = applet.select());
+        return selected;
     }
 
     private boolean isOurs(byte[] command) {

@@ -29,6 +29,8 @@ public final class MemoryApplet extends Applet implements MemoryProbe {
     private final Object[] references = new Object[1];
     private final byte[] large = new byte[1024];
     private final byte[] ram = JCSystem.makeTransientByteArray((short) 8, JCSystem.CLEAR_ON_RESET);
+    private final byte[] session =
+            JCSystem.makeTransientByteArray((short) 1, JCSystem.CLEAR_ON_DESELECT);
     private final OwnerPIN pin = new OwnerPIN((byte) 3, (byte) 8);
     private byte octet;
     private short number;
@@ -56,6 +58,7 @@ public final class MemoryApplet extends Applet implements MemoryProbe {
         shorts[0] = value;
         references[0] = value != 0 ? this : null;
         ram[0] = value;
+        session[0] = value;
         if (commit) {
             JCSystem.commitTransaction();
         } else if (transaction) {
@@ -75,6 +78,7 @@ public final class MemoryApplet extends Applet implements MemoryProbe {
             shorts[0],
             references[0] != null ? 1 : 0,
             ram[0],
+            session[0],
         };
     }
 

@@ -5,7 +5,7 @@ public interface MemoryProbe {
     /** Writes {@code value} everywhere, in a transaction or not. */
     void write(byte value, boolean transaction, boolean commit);
 
-    /** What is where {@link #write} wrote; the last is the transient array. */
+    /** What is where {@link #write} wrote; transient memory last, of a reset and of a session. */
     int[] read();
 
     /** Copies over the array, atomically or not, in a transaction that is aborted if told so. */

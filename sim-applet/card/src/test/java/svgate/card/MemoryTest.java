@@ -37,10 +37,10 @@ class MemoryTest {
     @Test
     void aTransactionIsKeptWholeOrUndoneInEveryKindOfField() {
         on(p -> p.write((byte) 1, true, true));
-        assertArrayEquals(new int[] {1, 1, 1, 1, 1, 1, 1, 1, 1}, read());
+        assertArrayEquals(new int[] {1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, read());
         on(p -> p.write((byte) 0, true, false));
         // The transient array is not part of it.
-        assertArrayEquals(new int[] {1, 1, 1, 1, 1, 1, 1, 1, 0}, read());
+        assertArrayEquals(new int[] {1, 1, 1, 1, 1, 1, 1, 1, 0, 0}, read());
     }
 
     @Test
@@ -53,7 +53,7 @@ class MemoryTest {
             assertTrue(card.nvm().isDead());
             assertThrows(PowerLost.class, () -> card.transmit(new byte[4]));
             card.reset();
-            assertArrayEquals(new int[] {1, 1, 1, 1, 1, 1, 1, 1, 0}, read(), "write " + n);
+            assertArrayEquals(new int[] {1, 1, 1, 1, 1, 1, 1, 1, 0, 0}, read(), "write " + n);
         }
         card.nvm().cutAtWrite(10);
         on(p -> p.write((byte) 0, true, true));
@@ -113,7 +113,14 @@ class MemoryTest {
     void aResetClearsTransientMemory() {
         on(p -> p.write((byte) 1, false, false));
         card.reset();
-        assertArrayEquals(new int[] {1, 1, 1, 1, 1, 1, 1, 1, 0}, read());
+        assertArrayEquals(new int[] {1, 1, 1, 1, 1, 1, 1, 1, 0, 0}, read());
+    }
+
+    @Test
+    void deselectingClearsOnlyWhatIsMeantForIt() {
+        on(p -> p.write((byte) 1, false, false));
+        card.nvm().deselect();
+        assertArrayEquals(new int[] {1, 1, 1, 1, 1, 1, 1, 1, 1, 0}, read());
     }
 
     private int[] read() {
