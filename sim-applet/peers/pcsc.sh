@@ -44,6 +44,7 @@ finish() {
 trap finish EXIT
 
 start_card() { # port, log
+  : >"$2"
   java -jar "$JAR" --port "$1" >"$2" &
   started+=($!)
   for _ in $(seq 100); do

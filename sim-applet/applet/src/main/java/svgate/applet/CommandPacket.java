@@ -212,30 +212,26 @@ final class CommandPacket {
             return COUNTER_BLOCKED;
         }
         short counterAt = (short) (at + CNTR);
-        short last = (short) (KeyRecord.COUNTER_OCTETS - 1);
         if (Octets.compare(packet, counterAt, record.counter, (short) 0, KeyRecord.COUNTER_OCTETS)
                 <= 0) {
             return COUNTER_LOW;
         }
-        if ((packet[(short) (at + SPI1)] & COUNTER_MODE) == COUNTER_MODE) {
-            // Exactly one higher: one less is the one that was heard.
-            short at1 = (short) (counterAt + last);
-            boolean next = followsBy1(record.counter, packet, counterAt, at1);
-            return next ? (short) 0 : COUNTER_HIGH;
+        boolean oneHigher = (packet[(short) (at + SPI1)] & COUNTER_MODE) == COUNTER_MODE;
+        if (oneHigher && !follows(record.counter, packet, counterAt)) {
+            return COUNTER_HIGH;
         }
         return 0;
     }
 
-    private static boolean followsBy1(byte[] heard, byte[] packet, short from, short lastAt) {
+    /** Whether the counter in a packet is exactly one above the one that was heard. */
+    private static boolean follows(byte[] heard, byte[] packet, short counterAt) {
         boolean carry = true;
-        short i = (short) (KeyRecord.COUNTER_OCTETS - 1);
-        for (short at = lastAt; at >= from; at--) {
+        for (short i = (short) (KeyRecord.COUNTER_OCTETS - 1); i >= 0; i--) {
             byte expected = carry ? (byte) (heard[i] + 1) : heard[i];
-            if (packet[at] != expected) {
+            if (packet[(short) (counterAt + i)] != expected) {
                 return false;
             }
             carry = carry && expected == 0;
-            i--;
         }
         return true;
     }
