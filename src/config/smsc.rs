@@ -39,6 +39,9 @@ pub struct SmscConfig {
     /// Whether a sender's number proves who sent plain text.
     #[serde(default)]
     pub originator: Originator,
+    /// The E.164 country code of senders that come as national numbers; without it they have no
+    /// sender.
+    pub country_code: Option<Arc<str>>,
     /// How the SMSC carries text in its default alphabet.
     #[serde(default)]
     pub alphabet: SmscAlphabet,
@@ -119,6 +122,15 @@ impl SmscConfig {
         }
     }
 
+    fn bad_country(&self) -> Option<KeyFault> {
+        let code = self.country_code.as_deref()?;
+        let digits = (1..=COUNTRY_DIGITS_MAX).contains(&code.len())
+            && code.bytes().all(|octet| octet.is_ascii_digit())
+            && !code.starts_with('0');
+        let problem = "must be an E.164 country code of 1 to 3 digits, such as \"49\"";
+        (!digits).then(|| fault("country_code", problem.to_owned()))
+    }
+
     fn lengths(&self) -> impl Iterator<Item = KeyFault> {
         let longest = |key, text: &str, most: usize| {
             (text.len() > most || !text.is_ascii())
@@ -158,6 +170,7 @@ impl Section for SmscConfig {
         .flatten()
         .collect();
         faults.extend(self.lengths());
+        faults.extend(self.bad_country());
         if self.reconnect_max_ms < self.reconnect_min_ms {
             let problem = "must not be below reconnect_min_ms";
             faults.push(fault("reconnect_max_ms", problem.to_owned()));
@@ -307,5 +320,7 @@ mod defaults {
     }
 }
 
+/// ITU-T E.164 §6.2.1.
+const COUNTRY_DIGITS_MAX: usize = 3;
 /// SMPP 3.4 §5.2.2: eight octets and a NUL.
 const PASSWORD_MAX: usize = 8;

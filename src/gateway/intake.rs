@@ -37,8 +37,8 @@ pub struct Origin {
     pub trusted: bool,
     /// How it carries text in its default alphabet.
     pub alphabet: SmscAlphabet,
-    /// The country code that national numbers lack, such as `49`; without one they stay as they
-    /// are.
+    /// The country code that national numbers lack, such as `49`; without one a national number
+    /// is nobody's.
     pub country: Option<Arc<str>>,
 }
 
@@ -138,7 +138,7 @@ impl Origin {
     }
 
     /// The sender as an international number; none when it is letters, or a national number that
-    /// no country is known for: `0170…` must never be read as another country's `170…`.
+    /// no country is known for: the national `170…` must never be charged to +1 70….
     fn sender(&self, source: &Address) -> Option<Msisdn> {
         if source.ton == ALPHANUMERIC {
             return None;
@@ -147,15 +147,13 @@ impl Origin {
         if digits.starts_with('+') || digits.starts_with("00") {
             return digits.parse().ok();
         }
-        let trunk = digits.starts_with('0');
-        match &self.country {
-            Some(country) if trunk || source.ton == NATIONAL => {
-                let significant = digits.trim_start_matches('0');
-                format!("{country}{significant}").parse().ok()
-            }
-            Some(_) | None if trunk => None,
-            Some(_) | None => digits.parse().ok(),
+        let national = source.ton == NATIONAL || digits.starts_with('0');
+        if !national {
+            return digits.parse().ok();
         }
+        let country = self.country.as_ref()?;
+        let significant = digits.trim_start_matches('0');
+        format!("{country}{significant}").parse().ok()
     }
 }
 

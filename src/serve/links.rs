@@ -68,7 +68,7 @@ impl Bind {
             smsc: Arc::clone(&self.config.name),
             trusted: self.config.originator == Originator::Trusted,
             alphabet: self.config.alphabet,
-            country: None,
+            country: self.config.country_code.clone(),
         }
     }
 }

@@ -139,8 +139,18 @@ fn a_sender_is_an_international_number_or_nobody() {
         country: None,
         ..origin()
     };
-    assert_eq!(sender(&anywhere, 0, "01701234567"), None);
-    assert_eq!(sender(&anywhere, 2, "1701234567").unwrap(), "1701234567");
+    for (ton, digits) in [(0, "01701234567"), (2, "01701234567"), (2, "1701234567")] {
+        let found = sender(&anywhere, ton, digits);
+        assert_eq!(found, None, "{ton} {digits} is of no known country");
+    }
+    for (ton, digits) in [
+        (1, "491701234567"),
+        (0, "00491701234567"),
+        (2, "+491701234567"),
+    ] {
+        let found = sender(&anywhere, ton, digits);
+        assert_eq!(found.as_deref(), Some("491701234567"), "{ton} {digits}");
+    }
 }
 
 #[test]
