@@ -59,7 +59,8 @@ impl<K: Clone + Eq + Hash> BadMacBudget<K> {
         self.left(key, now) > 0
     }
 
-    /// Takes one from the budget of `key` for a bad checksum; false when there was none left.
+    /// Takes one from the budget of `key` before a packet is looked at; false when there is none left.
+    /// Taken first and given back later, so that packets under way at once can't draw on one token.
     pub fn try_take(&mut self, key: &K, now: Millis) -> bool {
         let full_at = self
             .buckets
@@ -74,6 +75,16 @@ impl<K: Clone + Eq + Hash> BadMacBudget<K> {
         };
         self.store(key, full_at);
         granted
+    }
+
+    /// Gives back what [`Self::try_take`] took for a packet that turned out to be good. A bucket that
+    /// was dropped meanwhile is full already.
+    pub fn give_back(&mut self, key: &K, now: Millis) {
+        if let Some(bucket) = self.buckets.get(key) {
+            let missing_ms = bucket.full_at.since(now);
+            let full_at = now.plus_ms(missing_ms.saturating_sub(self.limits.recover_ms).max(0));
+            self.store(key, full_at);
+        }
     }
 
     /// How many buckets are kept.
@@ -168,6 +179,24 @@ mod tests {
             );
         }
         assert!(!budget.try_take(&1, Millis(10_000)));
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again_and_is_never_more_than_the_burst() {
+        let mut budget = budget(10);
+        for _ in 0..100 {
+            assert!(budget.try_take(&1, Millis(0)));
+            budget.give_back(&1, Millis(0));
+        }
+        budget.give_back(&1, Millis(0));
+        budget.give_back(&2, Millis(0));
+        for _ in 0..3 {
+            assert!(budget.try_take(&1, Millis(0)));
+        }
+        assert!(!budget.try_take(&1, Millis(0)));
+        budget.give_back(&1, Millis(0));
+        assert!(budget.try_take(&1, Millis(0)));
+        assert!(!budget.try_take(&1, Millis(0)));
     }
 
     #[test]

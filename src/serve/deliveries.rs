@@ -111,8 +111,8 @@ impl<B: Books> Deliveries<B> {
         let Some(intake) = self.origin.read(&message, moment) else {
             return responder.answer(CommandStatus::ESME_ROK);
         };
-        let tried_out = |key: &BudgetKey| !self.budget.may_try(key, now);
-        if intake.budget.as_ref().is_some_and(tried_out) {
+        let budget = intake.budget.as_ref();
+        if budget.is_some_and(|key| !self.budget.try_take(key, now)) {
             tracing::debug!(smsc = %self.origin.smsc, "too many bad checksums: not looked at");
             return responder.answer(CommandStatus::ESME_RMSGQFUL);
         }
@@ -126,7 +126,7 @@ impl<B: Books> Deliveries<B> {
         }
     }
 
-    /// Asks the books and answers the SMSC; the budget on which the outcome draws.
+    /// Asks the books and answers the SMSC; the budget that gets back what was taken of it.
     fn deal(
         &self,
         intake: Intake,
@@ -143,7 +143,7 @@ impl<B: Books> Deliveries<B> {
                 purchases::Stage::Committed,
                 elapsed_us().saturating_sub(began_us),
             );
-            let outcome = result.ok()?;
+            let Ok(outcome) = result else { return budget };
             if let Outcome::Arrived { end, .. } = outcome {
                 let channel = match budget {
                     Some(_) => Channel::Secured,
@@ -151,13 +151,13 @@ impl<B: Books> Deliveries<B> {
                 };
                 metrics.arrived(channel, end);
             }
-            budget.filter(|_| draws_on_budget(&outcome))
+            budget.filter(|_| !draws_on_budget(&outcome))
         }
     }
 
-    fn dealt(&mut self, drawn: Option<BudgetKey>) {
-        if let Some(key) = drawn {
-            self.budget.try_take(&key, (self.clock)());
+    fn dealt(&mut self, good: Option<BudgetKey>) {
+        if let Some(key) = good {
+            self.budget.give_back(&key, (self.clock)());
         }
     }
 

@@ -59,6 +59,28 @@ async fn a_forgery_is_answered_0_until_its_senders_budget_is_used_up() {
 }
 
 #[tokio::test]
+async fn forgeries_that_come_at_once_draw_on_the_budget_before_the_first_is_looked_at() {
+    let rig = Rig::start(2, |config| config.purchase.order_take_within_ms = 5_000).await;
+    let mut forged = Phone::new(1).espresso(0);
+    forged.sender = Some(Phone::new(0).msisdn());
+    let lock = rig.lock_books().await;
+    let mut waiting: Vec<_> = (0..20).map(|_| rig.enqueue(&forged)).collect();
+    until(|| rig.smsc.counts().put_back.load(Ordering::Relaxed) >= 15).await;
+    lock.release().await;
+    for _ in 0..5 {
+        let status = within(waiting.remove(0)).await.unwrap().status;
+        assert_eq!(status, Some(CommandStatus::ESME_ROK));
+    }
+    // A good packet gives back what it took: the owner's sixth order at once is not his last.
+    let mut phone = Phone::new(1);
+    rig.machine_is_alive().await;
+    for _ in 0..8 {
+        assert_eq!(rig.deliver(&phone.espresso(0)).await.tries, 1);
+    }
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn what_the_writer_cannot_take_in_time_comes_again_and_is_paid_once() {
     let rig = Rig::start(5, |_| {}).await;
     rig.machine_is_alive().await;
