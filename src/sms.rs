@@ -36,6 +36,14 @@ pub struct Message {
 }
 
 impl Message {
+    /// Header and body as they are evidence: a body of 7-bit text has one septet an octet.
+    #[must_use]
+    pub fn to_octets(&self) -> Vec<u8> {
+        let mut octets = self.header.to_octets();
+        octets.extend_from_slice(&self.body);
+        octets
+    }
+
     /// Reads what SMPP carries in `short_message` or `message_payload`.
     ///
     /// A body that the header names a secured packet is octets, whatever its coding says.

@@ -121,7 +121,11 @@ pub async fn run<B: Books + Views>(
 async fn show<B: Views>(args: &ShowArgs, books: &B, output: &mut dyn Write) -> Result<(), Fault> {
     let record = books.purchase(args.id).await?;
     let record = record.ok_or_else(|| Fault::NotFound(format!("no purchase {}", args.id)))?;
-    let shown = shown(&record);
+    let mut shown = shown(&record);
+    if let Value::Object(fields) = &mut shown {
+        let received = hex(&record.evidence.received);
+        fields.insert("received".to_owned(), received.into());
+    }
     if args.common.json {
         writeln!(output, "{shown}")?;
         return Ok(());
@@ -205,7 +209,7 @@ fn line(record: &PurchaseRecord) -> String {
     format!("{id} {at} {state} {channel} {terminal} {units} x {item} {amount}")
 }
 
-/// Everything that is known, without digits of the number and without what was received.
+/// Everything that is known, without digits of the number; of what was received only its length.
 fn shown(record: &PurchaseRecord) -> Value {
     let (charge, back) = (record.charge, record.refunded);
     let amount = |minor: i64| record.currency.map(|currency| decimal(currency, minor));
@@ -249,6 +253,11 @@ fn shown(record: &PurchaseRecord) -> Value {
         "service": record.service,
         "reason": record.reason,
     })
+}
+
+/// What proves the order, as an auditor checks it.
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 const fn refused_for(state: State) -> Option<&'static str> {
@@ -325,6 +334,8 @@ Examples:
   svgate purchase list --state unknown --json
   svgate purchase resolve 7311402983424001 --supplied none --who ada --why 'coil 12 was jammed'
 
+`show` prints what was received in hex, header first, all of a message that came in parts; and the
+check that proved it: cmac, trusted_originator or token.
 Only purchases whose end is unknown can be resolved.
 Exit status: 0 ok, 4 no such purchase, 5 its end is known.";
 

@@ -106,7 +106,7 @@ pub struct Arrival {
     pub service: Arc<str>,
     /// What it holds.
     pub content: Content,
-    /// The user data as received, for the evidence.
+    /// The user data as received, for the evidence; of a message in parts, all of it once it is whole.
     pub received: Bytes,
     /// Plain orders since this time count as the same: the time of repetition, and as much again
     /// as the SMSC could not reach us.

@@ -152,14 +152,18 @@ fn line_wants(line: &LineImport, wants: &mut Wants) {
 /// Opens a member's content. Called once for each, in order of arrival, when the rows of
 /// [`first_wants`] are there.
 pub fn prove(world: &mut World, member: Member, context: &Context) -> Proved {
-    let Member::Arrival(arrival) = member else {
+    let Member::Arrival(mut arrival) = member else {
         return Proved::Other(member);
     };
     let said = match arrival.content.clone() {
         Content::Text(text) => read(world, &arrival, &text, context),
         Content::Secured(packet) => open(world, &arrival, &packet, context),
         Content::Part { key, part } => match join(world, key, part, context) {
-            Ok(message) => whole(world, &arrival, &message, context),
+            Ok(message) => {
+                // What proves the order is the whole message, not the part that came last.
+                arrival.received = message.to_octets().into();
+                whole(world, &arrival, &message, context)
+            }
             Err(said) => said,
         },
         Content::Unreadable => Said::Unreadable,

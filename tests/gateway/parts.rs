@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use svgate::gateway::member::{Arrival, ArrivalEnd, Content, Member, Outcome};
+use svgate::gateway::views::Views;
 use svgate::sms::Message;
 use svgate::sms::coding::Alphabet;
 use svgate::sms::concatenation::Concatenation;
@@ -75,9 +76,18 @@ async fn a_packet_in_parts_is_proven_whole() {
     let shop = Shop::open(None).await;
     shop.stocked(1, 1).await;
     let mut phone = Phone::new(0);
-    let parts = parts(&phone.espresso(0), 9, 30);
+    let packet = phone.espresso(0);
+    let parts = parts(&packet, 9, 30);
     assert_eq!(shop.arrive(parts[1].clone()).await.1, ArrivalEnd::Waiting);
-    assert_eq!(shop.arrive(parts[0].clone()).await.1, ArrivalEnd::Paid);
+    let (purchase, end) = shop.arrive(parts[0].clone()).await;
+    assert_eq!(end, ArrivalEnd::Paid);
+    let record = shop.store.purchase(purchase.unwrap()).await.unwrap();
+    let whole = [&[0x02, 0x70, 0x00], packet.received.as_ref()].concat();
+    assert_eq!(
+        record.unwrap().evidence.received,
+        whole,
+        "the evidence is the whole packet, which can be proven again"
+    );
 }
 
 #[tokio::test]
