@@ -82,7 +82,7 @@ fn other(world: &mut World, member: Member, context: &Context) -> Outcome {
             world.written_batches.push((sequence, sha256));
             Outcome::Done
         }
-        Member::SweepParts => messages::sweep(world),
+        Member::SweepParts { .. } => messages::sweep(world),
         Member::Reached { smsc, reach } => {
             world.reached.push((smsc, reach));
             Outcome::Done

@@ -88,7 +88,7 @@ impl Origin {
         let sender = self.sender(&message.source);
         let payload = message.payload().0;
         let (content, secured) = match Message::read(&payload, self.carriage(message)) {
-            Ok(read) => content(read, message, sender),
+            Ok(read) => self.content(read, message, sender),
             Err(_) => (Content::Unreadable, false),
         };
         let budget = secured.then(|| BudgetKey {
@@ -110,6 +110,38 @@ impl Origin {
             member: Member::Arrival(arrival),
             budget,
         })
+    }
+
+    fn content(
+        &self,
+        read: Message,
+        message: &ShortMessage,
+        sender: Option<Msisdn>,
+    ) -> (Content, bool) {
+        if is_reserved(&read.header) {
+            return (Content::Unreadable, false);
+        }
+        let secured = read.header.element(COMMAND_PACKET).is_some();
+        let sar = message.tlvs.sar();
+        let sar = sar.and_then(|sar| Concatenation::from_sar(sar.reference, sar.total, sar.part));
+        let concatenation = read.concatenation(sar).filter(|c| c.total() > 1);
+        if let Some(concatenation) = concatenation {
+            // Parts are joined by their sender: without one they wait for nobody.
+            let Some(sender) = sender else {
+                return (Content::Unreadable, secured);
+            };
+            let destination = text_of(&message.destination.value);
+            let key = PartKey::new(sender, self.trusted, destination, concatenation);
+            let part = Part::new(read, concatenation);
+            return (Content::Part { key, part }, secured);
+        }
+        if secured {
+            return (Content::Secured(read.body.into()), true);
+        }
+        let content = read
+            .text()
+            .map_or(Content::Unreadable, |text| Content::Text(text.into()));
+        (content, false)
     }
 
     fn carriage(&self, message: &ShortMessage) -> Carriage {
@@ -168,33 +200,6 @@ pub const fn draws_on_budget(outcome: &Outcome) -> bool {
             ..
         }
     )
-}
-
-fn content(read: Message, message: &ShortMessage, sender: Option<Msisdn>) -> (Content, bool) {
-    if is_reserved(&read.header) {
-        return (Content::Unreadable, false);
-    }
-    let secured = read.header.element(COMMAND_PACKET).is_some();
-    let sar = message.tlvs.sar();
-    let sar = sar.and_then(|sar| Concatenation::from_sar(sar.reference, sar.total, sar.part));
-    let concatenation = read.concatenation(sar).filter(|c| c.total() > 1);
-    if let Some(concatenation) = concatenation {
-        // Parts are joined by their sender: without one they wait for nobody.
-        let Some(sender) = sender else {
-            return (Content::Unreadable, secured);
-        };
-        let destination = text_of(&message.destination.value);
-        let key = PartKey::new(sender, destination, concatenation);
-        let part = Part::new(read, concatenation);
-        return (Content::Part { key, part }, secured);
-    }
-    if secured {
-        return (Content::Secured(read.body.into()), true);
-    }
-    let content = read
-        .text()
-        .map_or(Content::Unreadable, |text| Content::Text(text.into()));
-    (content, false)
 }
 
 /// A response packet, or another security header of the toolkit: 3GPP TS 31.115 clause 4.

@@ -79,8 +79,12 @@ pub enum Member {
         /// SHA-256 of the file, for the chain.
         sha256: [u8; 32],
     },
-    /// Drops parts and tombstones whose time is over, and payment order numbers that are free again.
-    SweepParts,
+    /// Drops parts and tombstones whose time is over, the oldest first, some thousands at a time; and
+    /// payment order numbers that are free again.
+    SweepParts {
+        /// The time by which it is over.
+        over_by: Millis,
+    },
     /// When an SMSC could reach this node: [`crate::gateway::intake::Reach`] as octets.
     Reached {
         /// The SMSC's name in the configuration.

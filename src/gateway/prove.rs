@@ -20,7 +20,7 @@ use crate::gateway::member::{Arrival, Content, KioskItem, LineImport, Member};
 use crate::gateway::policy::after_s;
 use crate::gateway::world::{Wants, World};
 use crate::sms::Message;
-use crate::sms::reassembly::{Added, Part, PartKey, PartSet};
+use crate::sms::reassembly::{Added, Part, PartKey, PartSet, SETS_PER_SENDER_MAX};
 
 /// A member whose content is known.
 #[derive(Debug)]
@@ -65,6 +65,8 @@ pub enum Said {
     Waiting,
     /// A part that contradicts one that came before, or does not fit any order.
     BadPart,
+    /// A part of one more message than a sender may have in parts at a time.
+    TooManyParts,
     /// Nothing that can be read.
     Unreadable,
 }
@@ -75,7 +77,7 @@ pub fn first_wants(member: &Member, wants: &mut Wants) {
         Member::Arrival(arrival) => {
             wants.msisdns.extend(arrival.sender);
             if let Content::Part { key, .. } = &arrival.content {
-                wants.parts.insert(key.clone());
+                wants.part_senders.insert((key.sender, key.trusted));
             }
         }
         Member::KioskOrder(order) => {
@@ -137,7 +139,9 @@ pub fn first_wants(member: &Member, wants: &mut Wants) {
         }
         Member::Provisional(purchases) => wants.purchases.extend(purchases),
         Member::CloseBatch { .. } | Member::BatchWritten { .. } | Member::Reached { .. } => {}
-        Member::SweepParts => wants.all_parts = true,
+        Member::SweepParts { over_by } => {
+            wants.parts_over.insert(*over_by);
+        }
     }
 }
 
@@ -282,7 +286,12 @@ fn said_wants(world: &World, proven: &ProvenArrival, wants: &mut Wants) {
                 | Command::Help => {}
             }
         }
-        Said::Text { .. } | Said::Forged(_) | Said::Waiting | Said::BadPart | Said::Unreadable => {}
+        Said::Text { .. }
+        | Said::Forged(_)
+        | Said::Waiting
+        | Said::BadPart
+        | Said::TooManyParts
+        | Said::Unreadable => {}
     }
 }
 
@@ -380,7 +389,16 @@ fn join(world: &mut World, key: PartKey, part: Part, context: &Context) -> Resul
     let fresh = || PartSet::open(key.total, expires).map_err(|_| Said::BadPart);
     let mut set = match world.parts.get(&key) {
         Some(set) if !set.is_expired(now) => set.clone(),
-        Some(_) | None => fresh()?,
+        Some(_) | None => {
+            let of_sender =
+                |other: &PartKey| (other.sender, other.trusted) == (key.sender, key.trusted);
+            let sets = world.parts.iter();
+            let sets = sets.filter(|(other, set)| of_sender(other) && !set.is_expired(now));
+            if sets.count() >= SETS_PER_SENDER_MAX {
+                return Err(Said::TooManyParts);
+            }
+            fresh()?
+        }
     };
     match set.add(part, now) {
         Added::Waiting => {

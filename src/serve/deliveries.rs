@@ -18,9 +18,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::auth::bad_mac_budget::BadMacBudget;
+use crate::domain::refusal::Refusal;
 use crate::gateway::books::{Books, StoreError};
 use crate::gateway::intake::{BudgetKey, Intake, Moment, Origin, draws_on_budget};
-use crate::gateway::member::Outcome;
+use crate::gateway::member::{ArrivalEnd, Outcome};
 use crate::gateway::record::Channel;
 use crate::serve::reach::SmscReach;
 use crate::serve::running::Stage;
@@ -135,6 +136,7 @@ impl<B: Books> Deliveries<B> {
         let (books, metrics) = (self.books.clone(), self.metrics.clone());
         let (elapsed_us, take_within) = (Arc::clone(&self.elapsed_us), self.terms.take_within);
         let began_us = elapsed_us();
+        let smsc = Arc::clone(&self.origin.smsc);
         async move {
             let Intake { member, budget } = intake;
             let result = books.submit_within(member, take_within).await;
@@ -144,11 +146,14 @@ impl<B: Books> Deliveries<B> {
                 elapsed_us().saturating_sub(began_us),
             );
             let Ok(outcome) = result else { return budget };
-            if let Outcome::Arrived { end, .. } = outcome {
+            if let Outcome::Arrived { purchase, end } = outcome {
                 let channel = match budget {
                     Some(_) => Channel::Secured,
                     None => Channel::Text,
                 };
+                if purchase.is_none() && end == ArrivalEnd::Refused(Refusal::TooMany) {
+                    tracing::warn!(%smsc, "a sender has too many messages in parts: refused");
+                }
                 metrics.arrived(channel, end);
             }
             budget.filter(|_| !draws_on_budget(&outcome))

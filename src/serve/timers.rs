@@ -131,7 +131,7 @@ pub(super) async fn keep_house<B: Upkeep>(
     let after_ms = i64::from(provisional_after_s).saturating_mul(1_000);
     let mut minute = 0_u64;
     loop {
-        if let Err(error) = books.submit(Member::SweepParts).await {
+        if let Err(error) = sweep(&books, clock()).await {
             tracing::warn!(%error, "parts of messages were not swept");
         }
         if minute.is_multiple_of(PROVISIONAL_EVERY_MIN) {
@@ -149,6 +149,17 @@ pub(super) async fn keep_house<B: Upkeep>(
     }
 }
 
+/// Sweeps until nothing is left whose time is over by `now`.
+async fn sweep<B: Books>(books: &Watched<B>, over_by: Millis) -> Result<(), StoreError> {
+    for _ in 0..SWEEPS_MAX {
+        let member = Member::SweepParts { over_by };
+        if books.submit(member).await? != Outcome::Done {
+            break;
+        }
+    }
+    Ok(())
+}
+
 const PAGE_ROWS: u32 = 5_000;
 /// As long as a terminal's word waits: a writer that is too busy for words takes no deadlines before
 /// them.
@@ -160,3 +171,5 @@ const REST_MAX_MS: i64 = 200;
 const READ_ALL_EVERY_MS: i64 = 60_000;
 const MINUTE: Duration = Duration::from_mins(1);
 const PROVISIONAL_EVERY_MIN: u64 = 60;
+/// As many as a minute may bring; the next minute goes on.
+const SWEEPS_MAX: usize = 1_000;

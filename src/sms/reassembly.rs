@@ -22,8 +22,11 @@ use crate::domain::{Millis, msisdn::Msisdn};
 /// Which message a part belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PartKey {
-    /// Who sent it.
+    /// Who sent it, as the SMSC says.
     pub sender: Msisdn,
+    /// Whether that SMSC checked the sender: parts that anybody could have written are never joined
+    /// with others, and take no other's place.
+    pub trusted: bool,
     /// The short code that it was sent to.
     pub destination: String,
     /// What the sender calls the message.
@@ -37,9 +40,15 @@ pub struct PartKey {
 impl PartKey {
     /// The key of the message that `concatenation` numbers a part of.
     #[must_use]
-    pub const fn new(sender: Msisdn, destination: String, concatenation: Concatenation) -> Self {
+    pub const fn new(
+        sender: Msisdn,
+        trusted: bool,
+        destination: String,
+        concatenation: Concatenation,
+    ) -> Self {
         Self {
             sender,
+            trusted,
             destination,
             reference: concatenation.reference(),
             total: concatenation.total(),
@@ -214,6 +223,10 @@ pub struct TooManyParts {
 
 /// An order takes one or two parts; a long secured packet, three. More is somebody filling tables.
 pub const MAX_PARTS: u8 = 16;
+
+/// Sets that one sender may have at a time, finished ones included until they expire: nobody types so
+/// many long orders in some minutes, and a forger who claims the sender fills no more than this.
+pub const SETS_PER_SENDER_MAX: usize = 64;
 
 /// What SMPP's `short_message` can hold. A part in `message_payload` is no longer on the air.
 pub const MAX_PART_OCTETS: usize = 255;

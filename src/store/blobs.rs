@@ -49,10 +49,9 @@ pub(super) fn purse(name: PurseId, currency: Currency, octets: &[u8]) -> Result<
     Purse::from_row(row).map_err(|_| bad())
 }
 
-/// `│ expires 8 │ finished 1 │ { number 1 │ length 2 │ part } … │`
+/// `│ finished 1 │ { number 1 │ length 2 │ part } … │`
 pub(super) fn part_set_octets(set: &PartSet) -> Vec<u8> {
-    let mut octets = set.expires_at().0.to_be_bytes().to_vec();
-    octets.push(set.is_finished().into());
+    let mut octets = vec![set.is_finished().into()];
     for part in set.parts() {
         let row = part.to_row();
         octets.push(part.number());
@@ -63,10 +62,9 @@ pub(super) fn part_set_octets(set: &PartSet) -> Vec<u8> {
 }
 
 /// Reads what [`part_set_octets`] wrote.
-pub(super) fn part_set(total: u8, octets: &[u8]) -> Result<PartSet, StoreError> {
+pub(super) fn part_set(total: u8, expires: Millis, octets: &[u8]) -> Result<PartSet, StoreError> {
     let bad = || corrupt("part.state");
     let mut rest = octets;
-    let expires = Millis(i64::from_be_bytes(take(&mut rest).ok_or_else(bad)?));
     let [finished] = take(&mut rest).ok_or_else(bad)?;
     let mut parts = Vec::new();
     while !rest.is_empty() {

@@ -138,12 +138,14 @@ fn enter_message(world: &mut World, row: &SqliteRow) -> Result<(), StoreError> {
         TAG_PART => {
             let key = PartKey {
                 sender: c.small::<Msisdn>()?,
+                trusted: c.int()? != 0,
                 destination: c.text()?.to_owned(),
                 reference: c.small()?,
                 total: c.small()?,
                 wide: c.int()? != 0,
             };
-            let set = blobs::part_set(key.total, c.octets()?)?;
+            let expires = Millis(c.int()?);
+            let set = blobs::part_set(key.total, expires, c.octets()?)?;
             world.parts.load(key, set);
         }
         TAG_REFERENCE => {

@@ -9,7 +9,7 @@ use crate::store::enter::{
     TAG_PURCHASE, TAG_PURSE, TAG_REFERENCE, TAG_SENT, TAG_TERMINAL,
 };
 use crate::store::rows::{Rows, Value};
-use crate::store::tables::{ITEM, LINE, MERCHANT, NODE, OUTBOX, PURCHASE, TERMINAL};
+use crate::store::tables::{ITEM, LINE, MERCHANT, NODE, OUTBOX, PART, PURCHASE, TERMINAL};
 
 /// A query string with its arguments, in the order of its parameters.
 #[derive(Clone, Debug, Default)]
@@ -289,26 +289,28 @@ fn purchases(query: &mut Query, wants: &Wants) {
 }
 
 fn messages(query: &mut Query, wants: &Wants) {
-    if wants.all_parts {
+    let columns = PART.list("o.");
+    if let Some(over_by) = wants.parts_over.iter().max() {
+        query.argument(
+            keys([over_by], |rows, by| {
+                rows.int(by.0);
+            })
+            .into_json(1),
+        );
         query.add(format_args!(
-            "select {TAG_PART}, sender, destination, reference, total, wide, state from part
-             limit {SWEEP_MAX};"
+            "select {TAG_PART}, {columns} from part o
+             where o.expires_ms <= (select value from json_each(?))
+             order by o.expires_ms limit {SWEEP_MAX};"
         ));
     }
-    if !wants.parts.is_empty() {
-        let parts = keys(&wants.parts, |rows, key| {
-            rows.int(key.sender.expose_number())
-                .text(&key.destination)
-                .int(key.reference)
-                .int(key.total)
-                .int(key.wide);
+    if !wants.part_senders.is_empty() {
+        let senders = keys(&wants.part_senders, |rows, (sender, trusted)| {
+            rows.int(sender.expose_number()).int(*trusted);
         });
-        query.argument(parts.into_json(5));
+        query.argument(senders.into_json(2));
         query.add(format_args!(
-            "select {TAG_PART}, o.sender, o.destination, o.reference, o.total, o.wide, o.state
-             from json_each(?) j cross join part o on o.sender = j.value->>0
-             and o.destination = j.value->>1 and o.reference = j.value->>2
-             and o.total = j.value->>3 and o.wide = j.value->>4;"
+            "select {TAG_PART}, {columns} from json_each(?) j
+             cross join part o on o.sender = j.value->>0 and o.trusted = j.value->>1;"
         ));
     }
     if !wants.references.is_empty() {
@@ -357,5 +359,5 @@ fn keys<'a, K: 'a>(wanted: impl IntoIterator<Item = &'a K>, put: impl Fn(&mut Ro
 /// Purchases that go back in the commit that closes their merchant; those beyond go back when their
 /// terminals take too long, or when the merchant is closed again.
 const UNTAKEN_MAX: u32 = 2_000;
-/// Sets of parts that one sweep looks at: the next goes on.
+/// Sets of parts that one sweep takes: the next goes on.
 const SWEEP_MAX: u32 = 5_000;

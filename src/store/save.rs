@@ -343,6 +343,7 @@ fn parts(query: &mut Query, world: &World) {
     let (mut stand, mut gone) = (Rows::default(), Rows::default());
     for (key, set) in world.parts.new_rows().chain(world.parts.changed()) {
         put_key(&mut stand, key)
+            .int(set.expires_at().0)
             .octets(&blobs::part_set_octets(set))
             .end();
     }
@@ -356,6 +357,7 @@ fn parts(query: &mut Query, world: &World) {
 fn put_key<'a>(rows: &'a mut Rows, key: &crate::sms::reassembly::PartKey) -> &'a mut Rows {
     rows.row()
         .int(key.sender.expose_number())
+        .int(key.trusted)
         .text(&key.destination)
         .int(key.reference)
         .int(key.total)

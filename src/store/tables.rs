@@ -376,13 +376,22 @@ table!(
 table!(
     PART,
     "part",
-    ["sender", "destination", "reference", "total", "wide"],
     [
         "sender",
+        "trusted",
+        "destination",
+        "reference",
+        "total",
+        "wide"
+    ],
+    [
+        "sender",
+        "trusted",
         "destination",
         "reference",
         "total",
         "wide",
+        "expires_ms",
         "state",
     ]
 );

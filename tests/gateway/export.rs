@@ -314,7 +314,9 @@ async fn a_period_without_entries_has_a_file_unless_it_may_not() {
         .await
         .unwrap();
     assert_eq!(written, []);
-    office.desk.submit(Member::SweepParts).await.unwrap();
+    let over_by = office.desk.now();
+    let sweep = Member::SweepParts { over_by };
+    office.desk.submit(sweep).await.unwrap();
     assert_eq!(office.faults().await, []);
 }
 

@@ -243,7 +243,8 @@ async fn a_kiosk_has_so_many_open_orders_and_a_free_number_is_forgotten() {
     ));
     assert_eq!(shop.count("select count(*) from pon").await, 8);
     shop.pass_ms(2 * 86_400_000);
-    shop.submit(Member::SweepParts).await;
+    let over_by = shop.now();
+    shop.submit(Member::SweepParts { over_by }).await;
     let left = "select count(*) from pon where open = 0";
     assert_eq!(shop.count(left).await, 0);
     assert_eq!(

@@ -182,7 +182,8 @@ async fn an_outage_is_remembered_over_a_restart_whatever_was_committed_meanwhile
     let smsc = words.smsc.clone();
     shop.submit(Member::Reached { smsc, reach }).await;
     shop.pass_ms(rig::HOURS_LATER_MS);
-    shop.submit(Member::SweepParts).await;
+    let over_by = shop.now();
+    shop.submit(Member::SweepParts { over_by }).await;
     shop.alive(0).await;
     drop(shop);
     rig.serve().await;

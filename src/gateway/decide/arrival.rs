@@ -1,5 +1,6 @@
 //! A short message: proven or not, an order or a question.
 
+use crate::domain::refusal::Refusal;
 use crate::gateway::context::Context;
 use crate::gateway::decide::{secured, speech, text};
 use crate::gateway::member::{ArrivalEnd, Outcome};
@@ -32,6 +33,7 @@ pub(super) fn arrived(world: &mut World, proven: ProvenArrival, context: &Contex
         }
         Said::Forged(class) => (None, ArrivalEnd::Forged(class)),
         Said::Waiting => (None, ArrivalEnd::Waiting),
+        Said::TooManyParts => (None, ArrivalEnd::Refused(Refusal::TooMany)),
         Said::BadPart | Said::Unreadable => (None, ArrivalEnd::Ignored),
     };
     Outcome::Arrived { purchase, end }

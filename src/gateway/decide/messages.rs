@@ -62,7 +62,8 @@ pub(super) fn received(world: &mut World, receipt: &Receipt) -> Outcome {
     Outcome::AlreadyDone
 }
 
-/// Drops parts and tombstones whose time is over, and payment order numbers that are free again.
+/// Drops parts and tombstones whose time is over, as many as were read, and payment order numbers
+/// that are free again; no part was left to be dropped when none was.
 pub(super) fn sweep(world: &mut World) -> Outcome {
     world.sweeps_numbers = true;
     let now = world.now;
@@ -72,6 +73,9 @@ pub(super) fn sweep(world: &mut World) -> Outcome {
         .filter(|(_, set)| set.is_expired(now))
         .map(|(key, _)| key.clone())
         .collect();
+    if over.is_empty() {
+        return Outcome::AlreadyDone;
+    }
     for key in over {
         world.parts.remove(&key);
     }

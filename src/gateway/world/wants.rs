@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::domain::Millis;
 use crate::domain::catalogue::{ItemCode, ShortCode};
 use crate::domain::ids::{MerchantId, OutboxId, PurchaseId, SubscriberId, TerminalId};
 use crate::domain::msisdn::Msisdn;
 use crate::domain::pon::Pon;
-use crate::sms::reassembly::PartKey;
 
 /// Declares the sets of keys that a batch can ask for.
 macro_rules! wants {
@@ -16,23 +16,19 @@ macro_rules! wants {
         #[derive(Clone, Debug, Default)]
         pub struct Wants {
             $($(#[$doc])* pub $field: HashSet<$key>,)+
-            /// Every set of parts, up to a bound.
-            pub all_parts: bool,
         }
 
         impl Wants {
             /// Whether nothing is wanted.
             #[must_use]
             pub fn is_empty(&self) -> bool {
-                !self.all_parts $(&& self.$field.is_empty())+
+                true $(&& self.$field.is_empty())+
             }
 
             /// Only what was not `asked` before, which from now on it is.
             #[must_use]
             pub fn not_asked(mut self, asked: &mut Self) -> Self {
                 $(self.$field.retain(|key| asked.$field.insert(key.clone()));)+
-                self.all_parts = self.all_parts && !asked.all_parts;
-                asked.all_parts = asked.all_parts || self.all_parts;
                 self
             }
         }
@@ -76,8 +72,10 @@ wants! {
     pons: Pon,
     /// Kiosks' orders by their own name, with their purchases.
     client_references: (TerminalId, Arc<str>),
-    /// Parts of messages.
-    parts: PartKey,
+    /// All sets of parts of a sender, trusted or not.
+    part_senders: (Msisdn, bool),
+    /// Sets of parts that are over by then, up to a bound.
+    parts_over: Millis,
     /// Loads and payments by reference.
     references: Arc<str>,
     /// Messages that were sent, by SMSC and id.

@@ -293,13 +293,16 @@ create table reach (
 -- Messages in parts, and tombstones of whole ones.
 create table part (
     sender integer not null,
+    trusted integer not null,               -- 1: the SMSC checked the sender
     destination text not null,
     reference integer not null,
     total integer not null,
     wide integer not null,
+    expires_ms integer not null,
     state blob not null,                    -- sms::reassembly
-    primary key (sender, destination, reference, total, wide)
+    primary key (sender, trusted, destination, reference, total, wide)
 ) strict, without rowid;
+create index part_by_expiry on part (expires_ms);
 
 -- Loads and payments by their reference: each is taken once.
 create table taken_reference (

@@ -202,7 +202,7 @@ impl Books for FakeBooks {
             | Member::Provisional(_)
             | Member::CloseBatch { .. }
             | Member::BatchWritten { .. }
-            | Member::SweepParts => panic!("no route submits this"),
+            | Member::SweepParts { .. } => panic!("no route submits this"),
         })
     }
 

@@ -276,7 +276,12 @@ impl Town {
                 body: body.to_vec(),
             };
             let sender = whole.sender.unwrap();
-            let key = PartKey::new(sender, whole.service.to_string(), concatenation);
+            let key = PartKey::new(
+                sender,
+                whole.trusted,
+                whole.service.to_string(),
+                concatenation,
+            );
             let part = Part::new(message, concatenation);
             let content = Content::Part { key, part };
             self.parts.push(Arrival {
