@@ -291,8 +291,8 @@ impl Flow {
         let closing = running.reached(Stage::Closing);
         running.start(Part::Timers, ending(timers.run(closing)));
 
-        let after_s = self.config.purchase.provisional_after_s;
-        let house = keep_house(self.books.clone(), after_s, clock());
+        let rules = self.config.purchase;
+        let house = keep_house(self.books.clone(), rules, clock());
         running.start_until(Part::House, Stage::Closing, house);
         let reach = keep_reach(self.books.clone(), self.reaches.clone(), clock());
         running.start_until(Part::House, Stage::Closing, reach);

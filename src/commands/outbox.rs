@@ -11,7 +11,7 @@ use crate::domain::ids::OutboxId;
 use crate::gateway::books::Books;
 use crate::gateway::member::Member;
 use crate::gateway::record::OutboxRow;
-use crate::gateway::views::Views;
+use crate::gateway::views::{Sent, Views};
 
 /// Arguments of `svgate outbox`.
 #[derive(Clone, Debug, Args)]
@@ -25,7 +25,7 @@ pub struct OutboxArgs {
 /// What to do with the outbox.
 #[derive(Clone, Debug, Subcommand)]
 pub enum OutboxAction {
-    /// List messages that wait for an SMSC, and those that will not be sent
+    /// List messages that wait for an SMSC, that will not be sent, or that were sent
     #[command(after_help = EXAMPLES)]
     List(ListArgs),
     /// Send a parked message after all
@@ -50,6 +50,9 @@ pub struct ListArgs {
     /// Only those that will not be sent
     #[arg(long)]
     pub parked: bool,
+    /// Only those that an SMSC took and of which a receipt was asked for, with what it said
+    #[arg(long, conflicts_with = "parked")]
+    pub sent: bool,
     /// What every command takes.
     #[command(flatten)]
     pub common: Common,
@@ -76,6 +79,7 @@ pub async fn run<B: Books + Views>(
     output: &mut dyn Write,
 ) -> Result<(), Fault> {
     match action {
+        OutboxAction::List(args) if args.sent => sent(args, books, output).await,
         OutboxAction::List(args) => {
             if !args.parked {
                 waiting(args, books, output).await?;
@@ -126,6 +130,35 @@ async fn parked<B: Views>(args: &ListArgs, books: &B, output: &mut dyn Write) ->
     }
 }
 
+async fn sent<B: Views>(args: &ListArgs, books: &B, output: &mut dyn Write) -> Result<(), Fault> {
+    let mut after = OutboxId(0);
+    loop {
+        let rows = books.sent(after, PAGE).await?;
+        let Some(last) = rows.last() else {
+            return Ok(());
+        };
+        after = last.id;
+        for Sent { id, row } in &rows {
+            let purchase = row.purchase.map(|purchase| purchase.0);
+            if args.common.json {
+                let line = json!({
+                    "id": id.0, "purchase": purchase, "smsc": row.smsc, "to": row.to.to_string(),
+                    "message_id": row.message_id, "taken": utc(row.at), "receipt": row.state,
+                });
+                writeln!(output, "{line}")?;
+            } else {
+                let purchase = purchase.map_or_else(|| "-".to_owned(), |id| id.to_string());
+                let (smsc, to, taken) = (&row.smsc, row.to, utc(row.at));
+                let receipt = row.state.as_deref().unwrap_or("no receipt yet");
+                writeln!(
+                    output,
+                    "{id} purchase {purchase} by {smsc} to {to} taken {taken} {receipt}"
+                )?;
+            }
+        }
+    }
+}
+
 fn print(
     args: &ListArgs,
     row: &OutboxRow,
@@ -153,6 +186,7 @@ fn print(
 const EXAMPLES: &str = "\
 Examples:
   svgate outbox list --parked
+  svgate outbox list --sent --json
   svgate outbox retry 7311402983424001 --json
 
 A message is parked when the SMSC refuses it for good, or when its time is over. Its text is not

@@ -15,7 +15,7 @@ use crate::domain::purchase::State;
 use crate::gateway::books::Books;
 use crate::gateway::member::{Member, Resolve};
 use crate::gateway::record::PurchaseRecord;
-use crate::gateway::views::Views;
+use crate::gateway::views::{Sent, Views};
 
 /// Arguments of `svgate purchase`.
 #[derive(Clone, Debug, Args)]
@@ -125,6 +125,9 @@ async fn show<B: Views>(args: &ShowArgs, books: &B, output: &mut dyn Write) -> R
     if let Value::Object(fields) = &mut shown {
         let received = hex(&record.evidence.received);
         fields.insert("received".to_owned(), received.into());
+        let messages = books.sent_of(args.id).await?;
+        let messages = messages.iter().map(message).collect();
+        fields.insert("messages".to_owned(), Value::Array(messages));
     }
     if args.common.json {
         writeln!(output, "{shown}")?;
@@ -255,6 +258,15 @@ fn shown(record: &PurchaseRecord) -> Value {
     })
 }
 
+/// A message about the purchase that an SMSC took, and what its receipt said.
+fn message(sent: &Sent) -> Value {
+    let row = &sent.row;
+    json!({
+        "id": sent.id.0, "smsc": row.smsc, "to": row.to.to_string(), "taken": utc(row.at),
+        "receipt": row.state,
+    })
+}
+
 /// What proves the order, as an auditor checks it.
 fn hex(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
@@ -336,6 +348,7 @@ Examples:
 
 `show` prints what was received in hex, header first, all of a message that came in parts; and the
 check that proved it: cmac, trusted_originator or token.
+Messages are shown where `registered_delivery` asks for receipts, for `sent_kept_s`.
 Only purchases whose end is unknown can be resolved.
 Exit status: 0 ok, 4 no such purchase, 5 its end is known.";
 

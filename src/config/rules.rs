@@ -39,6 +39,8 @@ pub struct PurchaseConfig {
     pub reply_within_s: u32,
     /// For the parts of one message to come.
     pub parts_within_s: u32,
+    /// For the delivery receipt of a message to come.
+    pub sent_kept_s: u32,
     /// After which an open charge goes to billing all the same.
     pub provisional_after_s: u32,
     /// For the writer to take an order: later ones are answered 0x14.
@@ -58,6 +60,7 @@ impl Default for PurchaseConfig {
             counter_jump_max: 10_000,
             reply_within_s: 86_400,
             parts_within_s: 300,
+            sent_kept_s: 604_800,
             provisional_after_s: 86_400,
             order_take_within_ms: 1_500,
         }
@@ -75,6 +78,7 @@ impl Section for PurchaseConfig {
             above_0("pon_within_s", self.pon_within_s),
             above_0("reply_within_s", self.reply_within_s),
             above_0("parts_within_s", self.parts_within_s),
+            above_0("sent_kept_s", self.sent_kept_s),
             above_0("provisional_after_s", self.provisional_after_s),
         ]
         .into_iter()

@@ -112,6 +112,14 @@ pub struct IdSource {
     last: i64,
 }
 
+impl OutboxId {
+    /// An id that no message written since `at` is below, and every one written before it is.
+    #[must_use]
+    pub const fn at(at: Millis) -> Self {
+        Self(ms_of(at) << 22)
+    }
+}
+
 impl IdSource {
     /// A source for `node` (0 to 1023) that goes on above `last`.
     #[must_use]
@@ -134,8 +142,7 @@ impl IdSource {
         reason = "41 + 22 bits fit 63 until the year 2094"
     )]
     pub fn next(&mut self, now: Millis) -> i64 {
-        let ms = now.since(EPOCH).clamp(0, MS_MAX);
-        let by_clock = (ms << 22) | (self.node << 12);
+        let by_clock = (ms_of(now) << 22) | (self.node << 12);
         let after_last = self.last.saturating_add(1);
         // A full counter of one millisecond runs into the node bits: go to the next millisecond.
         let after_last = if (after_last >> 12) & NODE_MAX == self.node {
@@ -145,6 +152,18 @@ impl IdSource {
         };
         self.last = by_clock.max(after_last);
         self.last
+    }
+}
+
+/// Milliseconds as ids begin with them.
+const fn ms_of(at: Millis) -> i64 {
+    let ms = at.since(EPOCH);
+    if ms < 0 {
+        0
+    } else if ms > MS_MAX {
+        MS_MAX
+    } else {
+        ms
     }
 }
 
@@ -171,6 +190,15 @@ mod tests {
             last = id;
         }
         assert!(IdSource::new(7, last).next(Millis(0)) > last);
+    }
+
+    #[test]
+    fn an_id_tells_what_was_written_before_a_time() {
+        let at = Millis(1_795_428_000_000);
+        let mut source = IdSource::new(1_023, 0);
+        assert!(source.next(at.plus_ms(-1)) < OutboxId::at(at).0);
+        assert!(source.next(at) >= OutboxId::at(at).0);
+        assert_eq!(OutboxId::at(Millis(0)), OutboxId(0));
     }
 
     #[test]

@@ -82,6 +82,7 @@ fn other(world: &mut World, member: Member, context: &Context) -> Outcome {
             world.written_batches.push((sequence, sha256));
             Outcome::Done
         }
+        Member::SweepSent { below } => messages::sweep_sent(world, below),
         Member::SweepParts { .. } => messages::sweep(world),
         Member::Reached { smsc, reach } => {
             world.reached.push((smsc, reach));

@@ -20,7 +20,7 @@ use crate::gateway::dispatch::queue::Queue;
 use crate::gateway::member::{OutboxEnd, OutboxSettled};
 use crate::gateway::record::OutboxRow;
 
-pub use self::submit::submit_sm;
+pub use self::submit::{message_reference, submit_sm};
 
 /// The outbox as far as it is in memory.
 #[derive(Debug)]
@@ -53,7 +53,8 @@ pub struct QueueLimits {
 pub enum Answer {
     /// The SMSC has it.
     Taken {
-        /// The id as [`crate::smpp::receipt::lookup_key`] writes it; empty when it gave none.
+        /// The id as [`crate::smpp::receipt::lookup_key`] writes it; empty when it gave none: its
+        /// receipt is then known by its reference.
         message_id: Arc<str>,
         /// Whether a receipt was asked for.
         receipt: bool,
@@ -121,8 +122,6 @@ impl Dispatch {
                 receipt,
             } => {
                 if queue.end(id) {
-                    // Without an id no receipt can name it.
-                    let receipt = receipt && !message_id.is_empty();
                     let end = OutboxEnd::Taken {
                         message_id,
                         receipt,

@@ -76,7 +76,7 @@ impl Origin {
     #[must_use]
     pub fn read(&self, message: &ShortMessage, moment: Moment) -> Option<Intake> {
         if let Some(receipt) = receipt::Receipt::read(message) {
-            let receipt = self.receipt(&receipt)?;
+            let receipt = self.receipt(&receipt, &message.source)?;
             return Some(Intake {
                 member: Member::Receipt(receipt),
                 budget: None,
@@ -159,12 +159,15 @@ impl Origin {
         }
     }
 
-    fn receipt(&self, receipt: &receipt::Receipt) -> Option<Receipt> {
+    fn receipt(&self, receipt: &receipt::Receipt, source: &Address) -> Option<Receipt> {
         let state = receipt.state.filter(|_| !receipt.intermediate)?;
         let candidates: Vec<Arc<str>> = receipt.candidates().into_iter().map(Into::into).collect();
-        (!candidates.is_empty()).then(|| Receipt {
+        let reference = receipt.user_message_reference;
+        (!candidates.is_empty() || reference.is_some()).then(|| Receipt {
             smsc: Arc::clone(&self.smsc),
+            to: self.sender(source),
             candidates,
+            reference,
             state: state_name(state).into(),
         })
     }

@@ -79,6 +79,11 @@ pub enum Member {
         /// SHA-256 of the file, for the chain.
         sha256: [u8; 32],
     },
+    /// Drops sent messages below this id: no receipt of them is waited for any more.
+    SweepSent {
+        /// [`OutboxId::at`] a time.
+        below: OutboxId,
+    },
     /// Drops parts and tombstones whose time is over, the oldest first, some thousands at a time; and
     /// payment order numbers that are free again.
     SweepParts {
@@ -252,8 +257,12 @@ pub enum OutboxEnd {
 pub struct Receipt {
     /// From which SMSC.
     pub smsc: Arc<str>,
-    /// The ids that it may mean: as written, and read as hexadecimal or decimal.
+    /// The number that the message went to; none when the SMSC wrote none that can be read.
+    pub to: Option<Msisdn>,
+    /// The ids that it may mean: as written first, then read as hexadecimal or decimal.
     pub candidates: Vec<Arc<str>>,
+    /// Our own reference, where the SMSC gave it back.
+    pub reference: Option<u16>,
     /// What became of the message, as SMPP names it.
     pub state: Arc<str>,
 }

@@ -108,8 +108,15 @@ pub fn first_wants(member: &Member, wants: &mut Wants) {
             wants.outbox.insert(*id);
         }
         Member::Receipt(receipt) => {
-            let key = |id: &Arc<str>| (Arc::clone(&receipt.smsc), Arc::clone(id));
-            wants.sent.extend(receipt.candidates.iter().map(key));
+            let by_id = receipt.candidates.first();
+            match receipt.to {
+                Some(to) => {
+                    wants.sent_to.insert(to);
+                }
+                None => wants
+                    .sent_ids
+                    .extend(by_id.map(|id| (Arc::clone(&receipt.smsc), Arc::clone(id)))),
+            }
         }
         Member::LoadPurse(load) => {
             wants.references.insert(Arc::clone(&load.reference));
@@ -139,6 +146,9 @@ pub fn first_wants(member: &Member, wants: &mut Wants) {
         }
         Member::Provisional(purchases) => wants.purchases.extend(purchases),
         Member::CloseBatch { .. } | Member::BatchWritten { .. } | Member::Reached { .. } => {}
+        Member::SweepSent { below } => {
+            wants.sent_below.insert(*below);
+        }
         Member::SweepParts { over_by } => {
             wants.parts_over.insert(*over_by);
         }

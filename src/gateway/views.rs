@@ -14,6 +14,7 @@ use crate::domain::ledger::Balance;
 use crate::domain::money::Currency;
 use crate::gateway::books::StoreError;
 use crate::gateway::record::{OutboxRow, PurchaseRecord};
+use crate::gateway::world::SentRow;
 
 /// What commands read. Each list comes in the order of its key, above `after`, `most` at a time.
 ///
@@ -41,6 +42,19 @@ pub trait Views: Clone + Send + Sync + 'static {
         after: OutboxId,
         most: u32,
     ) -> impl Future<Output = Result<Vec<Parked>, StoreError>> + Send;
+
+    /// Messages that an SMSC took and of which a receipt was asked for, as long as they are kept.
+    fn sent(
+        &self,
+        after: OutboxId,
+        most: u32,
+    ) -> impl Future<Output = Result<Vec<Sent>, StoreError>> + Send;
+
+    /// Those of them that speak of a purchase.
+    fn sent_of(
+        &self,
+        purchase: PurchaseId,
+    ) -> impl Future<Output = Result<Vec<Sent>, StoreError>> + Send;
 
     /// Every account but those of subscribers, in the order of kind, merchant and currency.
     fn balances(&self) -> impl Future<Output = Result<Vec<AccountBalance>, StoreError>> + Send;
@@ -95,6 +109,15 @@ pub struct Parked {
     pub row: OutboxRow,
     /// Why not.
     pub cause: Arc<str>,
+}
+
+/// A message that an SMSC took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Which.
+    pub id: OutboxId,
+    /// By whom it was taken, where it went to, and what its receipt said.
+    pub row: SentRow,
 }
 
 /// An account of the ledger with what it holds.

@@ -92,8 +92,14 @@ pub struct TakenReference {
 /// A message that the SMSC took and of which a receipt may come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentRow {
-    /// The outbox row that it was.
-    pub outbox: OutboxId,
+    /// Which SMSC took it, by any of its binds.
+    pub smsc: Arc<str>,
+    /// The SMSC's id for it, which may be alike for all.
+    pub message_id: Arc<str>,
+    /// Where to.
+    pub to: Msisdn,
+    /// The reference that it carried.
+    pub reference: u16,
     /// Of which purchase it spoke.
     pub purchase: Option<PurchaseId>,
     /// When it was taken.
@@ -207,8 +213,8 @@ pub struct World {
     pub parts: Table<PartKey, PartSet>,
     /// Loads and payments that were taken before.
     pub references: Table<Arc<str>, TakenReference>,
-    /// Sent messages.
-    pub sent: Table<(Arc<str>, Arc<str>), SentRow>,
+    /// Sent messages of which receipts may come.
+    pub sent: Table<OutboxId, SentRow>,
     /// Messages to be sent.
     pub outbox: Table<OutboxId, OutboxRow>,
     /// Parked messages with their cause.

@@ -21,7 +21,7 @@ use crate::auth::bad_mac_budget::BadMacBudget;
 use crate::domain::refusal::Refusal;
 use crate::gateway::books::{Books, StoreError};
 use crate::gateway::intake::{BudgetKey, Intake, Moment, Origin, draws_on_budget};
-use crate::gateway::member::{ArrivalEnd, Outcome};
+use crate::gateway::member::{ArrivalEnd, Member, Outcome};
 use crate::gateway::record::Channel;
 use crate::serve::reach::SmscReach;
 use crate::serve::running::Stage;
@@ -117,7 +117,12 @@ impl<B: Books> Deliveries<B> {
             tracing::debug!(smsc = %self.origin.smsc, "too many bad checksums: not looked at");
             return responder.answer(CommandStatus::ESME_RMSGQFUL);
         }
-        let mut dealing = Box::pin(self.deal(intake, responder));
+        let waits: &[Duration] = if at_books.len() < self.terms.at_books_max / EARLY_SHARE {
+            &EARLY_WAITS
+        } else {
+            &[]
+        };
+        let mut dealing = Box::pin(self.deal(intake, responder, waits));
         // Its place in the writer's queue is that of its arrival.
         match polled_once(dealing.as_mut()).await {
             Poll::Ready(dealt) => self.dealt(dealt),
@@ -132,6 +137,7 @@ impl<B: Books> Deliveries<B> {
         &self,
         intake: Intake,
         responder: Responder,
+        waits: &'static [Duration],
     ) -> impl Future<Output = Option<BudgetKey>> + Send + use<B> {
         let (books, metrics) = (self.books.clone(), self.metrics.clone());
         let (elapsed_us, take_within) = (Arc::clone(&self.elapsed_us), self.terms.take_within);
@@ -139,8 +145,20 @@ impl<B: Books> Deliveries<B> {
         let smsc = Arc::clone(&self.origin.smsc);
         async move {
             let Intake { member, budget } = intake;
-            let result = books.submit_within(member, take_within).await;
+            let receipt = if let Member::Receipt(receipt) = &member {
+                Some(Arc::clone(&receipt.state))
+            } else {
+                None
+            };
+            let result = match &receipt {
+                Some(_) => received(&books, member, take_within, waits).await,
+                None => books.submit_within(member, take_within).await,
+            };
             responder.answer(status_of(&result));
+            if let (Some(state), Ok(outcome)) = (receipt, &result) {
+                let matched = *outcome == Outcome::Done;
+                metrics.received(if matched { &state } else { "unmatched" });
+            }
             metrics.took(
                 purchases::Stage::Committed,
                 elapsed_us().saturating_sub(began_us),
@@ -174,6 +192,24 @@ impl<B: Books> Deliveries<B> {
     }
 }
 
+/// Hands over a receipt. It may be faster than the commit that says that its message was sent, so one
+/// that is of no known message is asked about again some times.
+async fn received<B: Books>(
+    books: &B,
+    member: Member,
+    take_within: Duration,
+    waits: &[Duration],
+) -> Result<Outcome, StoreError> {
+    for wait in waits {
+        let result = books.submit_within(member.clone(), take_within).await;
+        if !matches!(result, Ok(Outcome::Refused(_))) {
+            return result;
+        }
+        tokio::time::sleep(*wait).await;
+    }
+    books.submit_within(member, take_within).await
+}
+
 /// What the SMSC is told: everything is dealt with, refusals and forgeries too, but what shall
 /// come again.
 pub(super) const fn status_of(result: &Result<Outcome, StoreError>) -> CommandStatus {
@@ -196,6 +232,14 @@ async fn polled_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
 const AT_ONCE: usize = 64;
 /// An SMSC that got no answer sends again within a minute of the bind's return.
 const REFUSED_COUNTS_MS: i64 = 60_000;
+/// When a receipt is asked about again: the network waits 5 s for its answer.
+const EARLY_WAITS: [Duration; 3] = [
+    Duration::from_millis(100),
+    Duration::from_millis(900),
+    Duration::from_millis(2_000),
+];
+/// Receipts of no message may wait in a quarter of the places, so that orders always find one.
+const EARLY_SHARE: usize = 4;
 /// How closely the times without a bind are known.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 

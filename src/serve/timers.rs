@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use crate::config::rules::PurchaseConfig;
 use crate::domain::Millis;
-use crate::domain::ids::PurchaseId;
+use crate::domain::ids::{OutboxId, PurchaseId};
 use crate::gateway::books::{Books, StoreError};
 use crate::gateway::deadlines::Deadlines;
 use crate::gateway::member::{Member, Outcome};
@@ -121,21 +122,22 @@ impl<B: Books> Timers<B> {
     }
 }
 
-/// Sweeps parts that wait no more each minute, and each hour sends charges to billing that have
+/// Sweeps parts and sent messages that wait no more each minute, and each hour sends charges to billing that have
 /// been open for longer than `provisional_after_s`.
-pub(super) async fn keep_house<B: Upkeep>(
-    books: Watched<B>,
-    provisional_after_s: u32,
-    clock: Clock,
-) {
-    let after_ms = i64::from(provisional_after_s).saturating_mul(1_000);
+pub(super) async fn keep_house<B: Upkeep>(books: Watched<B>, rules: PurchaseConfig, clock: Clock) {
+    let ago = |seconds: u32| clock().plus_ms(i64::from(seconds).saturating_mul(-1_000));
     let mut minute = 0_u64;
     loop {
-        if let Err(error) = sweep(&books, clock()).await {
+        let over_by = clock();
+        if let Err(error) = sweep(&books, &Member::SweepParts { over_by }).await {
             tracing::warn!(%error, "parts of messages were not swept");
         }
+        let below = OutboxId::at(ago(rules.sent_kept_s));
+        if let Err(error) = sweep(&books, &Member::SweepSent { below }).await {
+            tracing::warn!(%error, "messages whose receipts never came were not swept");
+        }
         if minute.is_multiple_of(PROVISIONAL_EVERY_MIN) {
-            let before = clock().plus_ms(after_ms.saturating_neg());
+            let before = ago(rules.provisional_after_s);
             match bill_provisionally(&books, before).await {
                 Ok(0) => {}
                 Ok(charges) => tracing::info!(charges, "still open, and sent to billing"),
@@ -149,11 +151,10 @@ pub(super) async fn keep_house<B: Upkeep>(
     }
 }
 
-/// Sweeps until nothing is left whose time is over by `now`.
-async fn sweep<B: Books>(books: &Watched<B>, over_by: Millis) -> Result<(), StoreError> {
+/// Sweeps until nothing is left to be swept.
+async fn sweep<B: Books>(books: &Watched<B>, sweep: &Member) -> Result<(), StoreError> {
     for _ in 0..SWEEPS_MAX {
-        let member = Member::SweepParts { over_by };
-        if books.submit(member).await? != Outcome::Done {
+        if books.submit(sweep.clone()).await? != Outcome::Done {
             break;
         }
     }

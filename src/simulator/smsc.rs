@@ -84,6 +84,8 @@ pub enum MessageIds {
     Decimal,
     /// Hexadecimal in the response, decimal in the receipt: common, and a trap.
     HexThenDecimal,
+    /// The same in every response and a number of its own in the receipt, as osmo-msc does.
+    Alike,
 }
 
 /// How a delivery went in the end.

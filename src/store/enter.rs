@@ -4,19 +4,16 @@ use sqlx::sqlite::SqliteRow;
 
 use crate::domain::Millis;
 use crate::domain::card::CardPast;
-use crate::domain::ids::PurchaseId;
 use crate::domain::ledger::{Account, Balance};
 use crate::domain::msisdn::Msisdn;
 use crate::gateway::books::StoreError;
-use crate::gateway::world::{
-    AccountRow, Counters, LastBatch, PonRow, SentRow, TakenReference, World,
-};
+use crate::gateway::world::{AccountRow, Counters, LastBatch, PonRow, TakenReference, World};
 use crate::sms::reassembly::PartKey;
 use crate::store::blobs;
 use crate::store::codec::{
     pon, take_counters, take_item, take_line, take_merchant, take_purchase, take_terminal,
 };
-use crate::store::outgoing::{account, take_outbox};
+use crate::store::outgoing::{account, take_outbox, take_sent};
 use crate::store::rows::{Columns, corrupt};
 
 /// The node's row among those of [`opening`].
@@ -164,14 +161,8 @@ fn enter_message(world: &mut World, row: &SqliteRow) -> Result<(), StoreError> {
             world.references.load(reference, taken);
         }
         TAG_SENT => {
-            let key = (c.shared()?, c.shared()?);
-            let sent = SentRow {
-                outbox: crate::domain::ids::OutboxId(c.int()?),
-                purchase: c.opt_int()?.map(PurchaseId),
-                at: Millis(c.int()?),
-                state: c.opt_shared()?,
-            };
-            world.sent.load(key, sent);
+            let (id, sent) = take_sent(&mut c)?;
+            world.sent.load(id, sent);
         }
         TAG_OUTBOX => match take_outbox(&mut c)? {
             (row, None) => world.outbox.load(row.id, row),

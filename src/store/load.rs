@@ -9,7 +9,7 @@ use crate::store::enter::{
     TAG_PURCHASE, TAG_PURSE, TAG_REFERENCE, TAG_SENT, TAG_TERMINAL,
 };
 use crate::store::rows::{Rows, Value};
-use crate::store::tables::{ITEM, LINE, MERCHANT, NODE, OUTBOX, PART, PURCHASE, TERMINAL};
+use crate::store::tables::{ITEM, LINE, MERCHANT, NODE, OUTBOX, PART, PURCHASE, SENT, TERMINAL};
 
 /// A query string with its arguments, in the order of its parameters.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +55,7 @@ pub(super) fn wanted(query: &mut Query, wants: &Wants) {
     catalogue(query, wants);
     purchases(query, wants);
     messages(query, wants);
+    sent(query, wants);
 }
 
 fn lines(query: &mut Query, wants: &Wants) {
@@ -323,17 +324,6 @@ fn messages(query: &mut Query, wants: &Wants) {
              from taken_reference where reference in (select value from json_each(?));"
         ));
     }
-    if !wants.sent.is_empty() {
-        let sent = keys(&wants.sent, |rows, (smsc, id)| {
-            rows.text(smsc).text(id);
-        });
-        query.argument(sent.into_json(2));
-        query.add(format_args!(
-            "select {TAG_SENT}, o.smsc, o.message_id, o.outbox_id, o.purchase_id, o.at_ms,
-             o.receipt from json_each(?) j cross join sent o
-             on o.smsc = j.value->>0 and o.message_id = j.value->>1;"
-        ));
-    }
     if !wants.outbox.is_empty() {
         let ids = keys(&wants.outbox, |rows, id| {
             rows.int(id.0);
@@ -343,6 +333,41 @@ fn messages(query: &mut Query, wants: &Wants) {
         query.add(format_args!(
             "select {TAG_OUTBOX}, {columns} from outbox
              where outbox_id in (select value from json_each(?));"
+        ));
+    }
+}
+
+fn sent(query: &mut Query, wants: &Wants) {
+    let columns = SENT.list("o.");
+    if !wants.sent_ids.is_empty() {
+        let ids = keys(&wants.sent_ids, |rows, (smsc, id)| {
+            rows.text(smsc).text(id);
+        });
+        query.argument(ids.into_json(2));
+        query.add(format_args!(
+            "select {TAG_SENT}, {columns} from json_each(?) j cross join sent o
+             on o.smsc = j.value->>0 and o.message_id = j.value->>1;"
+        ));
+    }
+    if !wants.sent_to.is_empty() {
+        let numbers = keys(&wants.sent_to, |rows, to| {
+            rows.int(to.expose_number());
+        });
+        query.argument(numbers.into_json(1));
+        query.add(format_args!(
+            "select {TAG_SENT}, {columns} from sent o
+             where o.msisdn in (select value from json_each(?));"
+        ));
+    }
+    if let Some(below) = wants.sent_below.iter().max() {
+        let below = keys([below], |rows, id| {
+            rows.int(id.0);
+        });
+        query.argument(below.into_json(1));
+        query.add(format_args!(
+            "select {TAG_SENT}, {columns} from sent o
+             where o.outbox_id < (select value from json_each(?))
+             order by o.outbox_id limit {SWEEP_MAX};"
         ));
     }
 }
@@ -359,5 +384,5 @@ fn keys<'a, K: 'a>(wanted: impl IntoIterator<Item = &'a K>, put: impl Fn(&mut Ro
 /// Purchases that go back in the commit that closes their merchant; those beyond go back when their
 /// terminals take too long, or when the merchant is closed again.
 const UNTAKEN_MAX: u32 = 2_000;
-/// Sets of parts that one sweep takes: the next goes on.
+/// Rows that one sweep takes: the next goes on.
 const SWEEP_MAX: u32 = 5_000;

@@ -12,6 +12,7 @@ use crate::domain::ledger::Account;
 use crate::domain::msisdn::Msisdn;
 use crate::gateway::books::StoreError;
 use crate::gateway::record::{BillingEntry, Channel, EntryKind, OutboxRow, ShortMessage};
+use crate::gateway::world::SentRow;
 use crate::store::codec::{put_charge, take_charge};
 use crate::store::rows::{Columns, Rows, corrupt};
 
@@ -97,6 +98,33 @@ pub(super) fn take_outbox(
         expires: Millis(c.int()?),
     };
     Ok((row, c.opt_shared()?))
+}
+
+pub(super) fn put_sent(rows: &mut Rows, id: OutboxId, sent: &SentRow) {
+    rows.row()
+        .int(id.0)
+        .text(&sent.smsc)
+        .text(&sent.message_id)
+        .int(sent.to.expose_number())
+        .int(sent.reference)
+        .opt_int(sent.purchase.map(|id| id.0))
+        .int(sent.at.0)
+        .opt_text(sent.state.as_deref())
+        .end();
+}
+
+pub(super) fn take_sent(c: &mut Columns<'_>) -> Result<(OutboxId, SentRow), StoreError> {
+    let id = OutboxId(c.int()?);
+    let sent = SentRow {
+        smsc: c.shared()?,
+        message_id: c.shared()?,
+        to: c.small::<Msisdn>()?,
+        reference: c.small()?,
+        purchase: c.opt_int()?.map(PurchaseId),
+        at: Millis(c.int()?),
+        state: c.opt_shared()?,
+    };
+    Ok((id, sent))
 }
 
 pub(super) fn put_bill(rows: &mut Rows, bill: &Bill) {

@@ -11,7 +11,7 @@ use crate::store::codec::{
     put_terminal, put_terminal_hot,
 };
 use crate::store::load::Query;
-use crate::store::outgoing::{put_bill, put_entry, put_outbox};
+use crate::store::outgoing::{put_bill, put_entry, put_outbox, put_sent};
 use crate::store::rows::{Rows, Value};
 use crate::store::statements::Statement;
 use crate::store::tables::{
@@ -307,18 +307,7 @@ fn messages(query: &mut Query, world: &World) {
         put_outbox(&mut rows, row, Some(cause));
     }
     put(query, rows, || OUTBOX.insert());
-    let mut sent = Rows::default();
-    for ((smsc, message_id), row) in world.sent.new_rows().chain(world.sent.changed()) {
-        sent.row()
-            .text(smsc)
-            .text(message_id)
-            .int(row.outbox.0)
-            .opt_int(row.purchase.map(|id| id.0))
-            .int(row.at.0)
-            .opt_text(row.state.as_deref())
-            .end();
-    }
-    put(query, sent, || SENT.upsert());
+    sent(query, world);
     parts(query, world);
     let mut reached = Rows::default();
     for (smsc, reach) in &world.reached {
@@ -337,6 +326,18 @@ fn messages(query: &mut Query, world: &World) {
             .end();
     }
     put(query, notices, || NOTICE.insert());
+}
+
+fn sent(query: &mut Query, world: &World) {
+    let (mut stand, mut gone) = (Rows::default(), Rows::default());
+    for (id, row) in world.sent.new_rows().chain(world.sent.changed()) {
+        put_sent(&mut stand, *id, row);
+    }
+    for (id, _) in world.sent.removed() {
+        gone.row().int(id.0).end();
+    }
+    put(query, stand, || SENT.upsert());
+    put(query, gone, || SENT.delete());
 }
 
 fn parts(query: &mut Query, world: &World) {

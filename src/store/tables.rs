@@ -362,11 +362,13 @@ table!(
 table!(
     SENT,
     "sent",
-    ["smsc", "message_id"],
+    ["outbox_id"],
     [
+        "outbox_id",
         "smsc",
         "message_id",
-        "outbox_id",
+        "msisdn",
+        "reference",
         "purchase_id",
         "at_ms",
         "receipt",

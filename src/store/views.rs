@@ -12,13 +12,13 @@ use crate::domain::ledger::Balance;
 use crate::domain::money::Currency;
 use crate::gateway::books::StoreError;
 use crate::gateway::record::PurchaseRecord;
-use crate::gateway::views::{AccountBalance, AccountBill, NoticeRow, Parked, Views};
+use crate::gateway::views::{AccountBalance, AccountBill, NoticeRow, Parked, Sent, Views};
 use crate::store::Store;
 use crate::store::codec::take_purchase;
-use crate::store::outgoing::take_outbox;
+use crate::store::outgoing::{take_outbox, take_sent};
 use crate::store::rows::{Columns, Rows, corrupt};
 use crate::store::sqlite::unavailable;
-use crate::store::tables::{OUTBOX, PURCHASE};
+use crate::store::tables::{OUTBOX, PURCHASE, SENT};
 
 impl Views for Store {
     async fn purchase(&self, id: PurchaseId) -> Result<Option<PurchaseRecord>, StoreError> {
@@ -63,6 +63,27 @@ impl Views for Store {
                 Ok(Parked { row, cause })
             })
             .collect()
+    }
+
+    async fn sent(&self, after: OutboxId, most: u32) -> Result<Vec<Sent>, StoreError> {
+        let columns = SENT.list("");
+        let sql =
+            format!("select {columns} from sent where outbox_id > ?1 order by outbox_id limit ?2");
+        let rows = self.rows(sql, after.0, most).await?;
+        rows.iter().map(sent).collect()
+    }
+
+    async fn sent_of(&self, purchase: PurchaseId) -> Result<Vec<Sent>, StoreError> {
+        // By the numbers that it can have gone to, which are in an index.
+        let columns = SENT.list("s.");
+        let sql = format!(
+            "select {columns} from sent s where s.purchase_id = ?1 and s.msisdn in
+             (select p.msisdn from purchase p where p.purchase_id = ?1 union
+              select l.msisdn from purchase p join line l on l.subscriber_id = p.subscriber_id
+              where p.purchase_id = ?1) order by s.outbox_id limit ?2"
+        );
+        let rows = self.rows(sql, purchase.0, SENT_OF_ONE_MAX).await?;
+        rows.iter().map(sent).collect()
     }
 
     async fn balances(&self) -> Result<Vec<AccountBalance>, StoreError> {
@@ -194,6 +215,11 @@ impl Views for Store {
     }
 }
 
+fn sent(row: &SqliteRow) -> Result<Sent, StoreError> {
+    let (id, row) = take_sent(&mut columns_of(row))?;
+    Ok(Sent { id, row })
+}
+
 fn bill(row: &SqliteRow) -> Result<AccountBill, StoreError> {
     let mut c = columns_of(row);
     Ok(AccountBill {
@@ -222,5 +248,7 @@ fn columns_of(row: &SqliteRow) -> Columns<'_> {
     Columns::from(row, 0)
 }
 
+/// Messages about one purchase: it has few, unless its order is repeated for days.
+const SENT_OF_ONE_MAX: u32 = 100;
 /// Accounts, merchants and terminals of one answer: more than any operator has.
 const ROWS_MAX: u32 = 10_000_000;

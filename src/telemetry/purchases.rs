@@ -18,6 +18,7 @@ pub struct PurchaseMetrics {
     refusals: Family<CauseLabel, Counter>,
     forged: Family<ClassLabel, Counter>,
     states: Family<StateLabel, Counter>,
+    receipts: Family<ReceiptLabel, Counter>,
     seconds: Family<StageLabel, Histogram, Micros>,
 }
 
@@ -28,6 +29,7 @@ impl Default for PurchaseMetrics {
             refusals: Family::default(),
             forged: Family::default(),
             states: Family::default(),
+            receipts: Family::default(),
             seconds: Family::new_with_constructor(Micros),
         }
     }
@@ -35,7 +37,8 @@ impl Default for PurchaseMetrics {
 
 impl PurchaseMetrics {
     /// Registers `purchases_total{channel,outcome}`, `refusals_total{cause}`,
-    /// `forged_total{class}`, `purchase_states_total{state}` and `purchase_seconds{stage}`.
+    /// `forged_total{class}`, `purchase_states_total{state}`, `receipts_total{state}` and
+    /// `purchase_seconds{stage}`.
     #[must_use]
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
@@ -47,6 +50,9 @@ impl PurchaseMetrics {
         registry.register("forged", help, metrics.forged.clone());
         let help = "Purchases that came to a state";
         registry.register("purchase_states", help, metrics.states.clone());
+        let help =
+            "Delivery receipts by what they say of a message; unmatched: of no known message";
+        registry.register("receipts", help, metrics.receipts.clone());
         let help = "Time that a stage of an order took";
         registry.register("purchase_seconds", help, metrics.seconds.clone());
         metrics
@@ -95,6 +101,15 @@ impl PurchaseMetrics {
             state: state.name(),
         };
         self.states.get_or_create(&label).inc();
+    }
+
+    /// Counts a delivery receipt: the state that it tells of a message, by its name in SMPP, or
+    /// `unmatched`.
+    pub fn received(&self, state: &str) {
+        let label = ReceiptLabel {
+            state: state.to_ascii_lowercase(),
+        };
+        self.receipts.get_or_create(&label).inc();
     }
 
     /// How long a stage took, in microseconds.
@@ -149,6 +164,11 @@ struct StateLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReceiptLabel {
+    state: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StageLabel {
     stage: &'static str,
 }
@@ -174,6 +194,7 @@ mod tests {
         metrics.arrived(Channel::Secured, ArrivalEnd::Forged("cc_failed"));
         metrics.arrived(Channel::Text, ArrivalEnd::Refused(Refusal::Busy));
         metrics.moved(State::Supplied { units: 2 });
+        metrics.received("DELIVERED");
         metrics.took(Stage::Committed, 700);
         let text = crate::telemetry::text(&registry).unwrap();
         for line in [
@@ -182,6 +203,7 @@ mod tests {
             r#"purchases_total{channel="text",outcome="refused"} 1"#,
             r#"refusals_total{cause="busy"} 1"#,
             r#"forged_total{class="cc_failed"} 1"#,
+            r#"receipts_total{state="delivered"} 1"#,
             r#"purchase_states_total{state="supplied"} 1"#,
             r#"purchase_seconds_bucket{le="0.001",stage="committed"} 1"#,
         ] {

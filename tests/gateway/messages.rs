@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use svgate::domain::ids::OutboxId;
 use svgate::gateway::books::{Books, StoreError};
+use svgate::gateway::dispatch::message_reference;
 use svgate::gateway::member::{
     ArrivalEnd, Denied, Member, OutboxEnd, OutboxSettled, Outcome, Receipt,
 };
@@ -32,13 +33,25 @@ fn taken(id: OutboxId, receipt: bool) -> Member {
     )
 }
 
-fn receipt(candidates: &[&str]) -> Member {
-    Member::Receipt(Receipt {
+/// A receipt of a message to `phone` by `smsc-1`.
+fn receipt(phone: &Phone, candidates: &[&str], reference: Option<u16>) -> Receipt {
+    Receipt {
         smsc: "smsc-1".into(),
+        to: Some(phone.msisdn()),
         candidates: candidates.iter().map(|id| (*id).into()).collect(),
+        reference,
         state: "DELIVERED".into(),
-    })
+    }
 }
+
+/// Which messages have a receipt.
+async fn receipted(shop: &Shop) -> Vec<OutboxId> {
+    let sent = shop.store.sent(OutboxId(0), 100).await.unwrap();
+    let sent = sent.into_iter().filter(|sent| sent.row.state.is_some());
+    sent.map(|sent| sent.id).collect()
+}
+
+const UNKNOWN: Outcome = Outcome::Refused(Denied::NotFound("sent message"));
 
 #[tokio::test]
 async fn a_message_stands_in_the_outbox_until_the_smsc_took_it() {
@@ -64,15 +77,84 @@ async fn a_receipt_that_comes_twice_or_belongs_to_nothing_changes_nothing() {
     let (shop, phone) = shop().await;
     shop.bought(&phone, "BUY 4711 12").await;
     let id = shop.outbox().await[0].id;
-    assert_eq!(
-        shop.submit(receipt(&["00A7"])).await,
-        Outcome::AlreadyDone,
-        "too early"
-    );
+    let of = |ids: &[&str]| Member::Receipt(receipt(&phone, ids, None));
+    assert_eq!(shop.submit(of(&["00A7"])).await, UNKNOWN, "too early");
     shop.submit(taken(id, true)).await;
-    assert_eq!(shop.submit(receipt(&["167", "00A7"])).await, Outcome::Done);
-    assert_eq!(shop.submit(receipt(&["00A7"])).await, Outcome::Done);
-    assert_eq!(shop.submit(receipt(&["00A8"])).await, Outcome::AlreadyDone);
+    assert_eq!(shop.submit(of(&["167", "00A7"])).await, Outcome::Done);
+    assert_eq!(shop.submit(of(&["00A7"])).await, Outcome::Done);
+    assert_eq!(shop.submit(of(&["00A8"])).await, UNKNOWN);
+    assert_eq!(receipted(&shop).await, [id]);
+}
+
+#[tokio::test]
+async fn a_receipts_id_counts_only_for_the_number_and_the_smsc_that_it_names() {
+    let (shop, phone) = shop().await;
+    shop.bought(&phone, "BUY 4711 12").await;
+    let id = shop.outbox().await[0].id;
+    shop.submit(taken(id, true)).await;
+    let right = receipt(&phone, &["00A7"], None);
+    let others = [
+        Receipt {
+            to: Some(Phone::new(1).msisdn()),
+            ..right.clone()
+        },
+        Receipt {
+            smsc: "smsc-2".into(),
+            ..right.clone()
+        },
+        Receipt {
+            to: None,
+            candidates: vec!["167".into(), "00A7".into()],
+            ..right.clone()
+        },
+    ];
+    for other in others {
+        assert_eq!(shop.submit(Member::Receipt(other)).await, UNKNOWN);
+    }
+    let nobody = Receipt {
+        to: None,
+        ..right.clone()
+    };
+    assert_eq!(shop.submit(Member::Receipt(nobody)).await, Outcome::Done);
+    assert_eq!(shop.submit(Member::Receipt(right)).await, Outcome::Done);
+}
+
+#[tokio::test]
+async fn where_an_smsc_names_all_messages_alike_their_receipts_are_told_apart_by_our_reference() {
+    let (shop, phone) = shop().await;
+    for order in ["BUY 4711 12", "BUY 4711 13", "HELP"] {
+        shop.arrive(phone.text(order)).await;
+    }
+    let rows = shop.outbox().await;
+    for row in &rows {
+        shop.submit(taken(row.id, true)).await;
+    }
+    let reference = Some(message_reference(rows[1].id));
+    for ids in [&["00000001"][..], &["00A7"]] {
+        let receipt = receipt(&phone, ids, reference);
+        assert_eq!(shop.submit(Member::Receipt(receipt)).await, Outcome::Done);
+        assert_eq!(receipted(&shop).await, [rows[1].id], "{ids:?}");
+    }
+    // The reference of another's message is no proof: it has 16 bits.
+    let other = receipt(&Phone::new(1), &["00000002"], reference);
+    assert_eq!(shop.submit(Member::Receipt(other)).await, UNKNOWN);
+}
+
+#[tokio::test]
+async fn what_was_sent_is_forgotten_after_its_time_and_not_before() {
+    let (shop, phone) = shop().await;
+    shop.bought(&phone, "BUY 4711 12").await;
+    let id = shop.outbox().await[0].id;
+    shop.submit(taken(id, true)).await;
+    let sweep = |at| Member::SweepSent {
+        below: OutboxId::at(at),
+    };
+    shop.pass_ms(1);
+    let written = shop.now().plus_ms(-1);
+    assert_eq!(shop.submit(sweep(written)).await, Outcome::AlreadyDone);
+    assert_eq!(shop.store.sent(OutboxId(0), 9).await.unwrap().len(), 1);
+    assert_eq!(shop.submit(sweep(shop.now())).await, Outcome::Done);
+    assert_eq!(shop.store.sent(OutboxId(0), 9).await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The running gateway between a message centre and a machine, all over loopback.
 
 mod metrics;
+mod receipts;
 mod rig;
 
 use std::sync::atomic::Ordering;

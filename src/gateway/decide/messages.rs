@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::ids::OutboxId;
 use crate::gateway::context::Context;
+use crate::gateway::dispatch::message_reference;
 use crate::gateway::member::{Denied, OutboxEnd, OutboxSettled, Outcome, Receipt};
 use crate::gateway::policy::after_s;
 use crate::gateway::world::{SentRow, World};
@@ -21,12 +22,15 @@ pub(super) fn settled(world: &mut World, settled: Vec<OutboxSettled>) -> Outcome
                 receipt: true,
             } => {
                 let sent = SentRow {
-                    outbox: id,
+                    smsc: row.smsc,
+                    message_id,
+                    to: row.to,
+                    reference: message_reference(id),
                     purchase: row.purchase,
                     at: world.now,
                     state: None,
                 };
-                world.sent.insert((row.smsc, message_id), sent);
+                world.sent.insert(id, sent);
             }
             OutboxEnd::Taken { receipt: false, .. } => {}
             OutboxEnd::Parked { cause } => {
@@ -50,16 +54,52 @@ pub(super) fn retried(world: &mut World, id: OutboxId, context: &Context) -> Out
     Outcome::Done
 }
 
-/// A delivery receipt is matched to what was sent; one that matches nothing is left alone.
+/// A delivery receipt is matched to what was sent by any bind of its SMSC. One that matches nothing
+/// is not found: its message may not be committed as sent yet, so whoever brings it may ask again.
 pub(super) fn received(world: &mut World, receipt: &Receipt) -> Outcome {
-    for candidate in &receipt.candidates {
-        let key = (Arc::clone(&receipt.smsc), Arc::clone(candidate));
-        if let Some(sent) = world.sent.change(&key) {
-            sent.state = Some(Arc::clone(&receipt.state));
-            return Outcome::Done;
-        }
+    let sent = named(world, receipt).and_then(|id| world.sent.change(&id));
+    let Some(sent) = sent else {
+        return Outcome::Refused(Denied::NotFound("sent message"));
+    };
+    sent.state = Some(Arc::clone(&receipt.state));
+    Outcome::Done
+}
+
+/// The message that a receipt is of. Among those to its number it is one with its id, in whichever
+/// base the SMSC wrote it; else one with our reference: the latest, should several be. Without a
+/// number only the id as written counts: read in another base it could be another subscriber's.
+fn named(world: &World, receipt: &Receipt) -> Option<OutboxId> {
+    let of_smsc = world.sent.iter();
+    let of_smsc = of_smsc.filter(|(_, sent)| sent.smsc == receipt.smsc);
+    let Some(to) = receipt.to else {
+        let written = receipt.candidates.first()?;
+        let with_id = of_smsc.filter(|(_, sent)| sent.message_id == *written);
+        return with_id.map(|(id, _)| *id).max();
+    };
+    let likeness = |sent: &SentRow| {
+        let id = receipt.candidates.contains(&sent.message_id);
+        let reference = receipt.reference == Some(sent.reference);
+        (id || reference).then_some((id && reference, id))
+    };
+    of_smsc
+        .filter(|(_, sent)| sent.to == to)
+        .filter_map(|(id, sent)| likeness(sent).map(|likeness| (likeness, *id)))
+        .max()
+        .map(|(_, id)| id)
+}
+
+/// Drops messages below an id that were sent, as many as were read; nothing was left to do when none
+/// was.
+pub(super) fn sweep_sent(world: &mut World, below: OutboxId) -> Outcome {
+    let old: Vec<OutboxId> = world.sent.iter().map(|(id, _)| *id).collect();
+    let old: Vec<OutboxId> = old.into_iter().filter(|id| *id < below).collect();
+    if old.is_empty() {
+        return Outcome::AlreadyDone;
     }
-    Outcome::AlreadyDone
+    for id in old {
+        world.sent.remove(&id);
+    }
+    Outcome::Done
 }
 
 /// Drops parts and tombstones whose time is over, as many as were read, and payment order numbers

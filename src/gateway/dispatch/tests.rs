@@ -142,23 +142,6 @@ fn a_dead_smsc_takes_no_room_from_another() {
 }
 
 #[test]
-fn an_id_without_which_no_receipt_can_come_asks_for_none() {
-    let mut dispatch = empty();
-    dispatch.offer(row(1, "home"));
-    next_id(&mut dispatch, "home", 0);
-    let nameless = Answer::Taken {
-        message_id: "".into(),
-        receipt: true,
-    };
-    dispatch.answered("home", OutboxId(1), nameless, Millis(0));
-    let ended = dispatch.take_ended(1);
-    assert!(matches!(
-        ended[0].end,
-        OutboxEnd::Taken { receipt: false, .. }
-    ));
-}
-
-#[test]
 fn a_row_settled_while_a_page_was_read_does_not_come_back_with_it() {
     let mut dispatch = empty();
     dispatch.offer(row(1, "home"));

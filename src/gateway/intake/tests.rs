@@ -161,6 +161,7 @@ fn a_final_receipt_is_for_the_books_and_other_acknowledgements_for_nobody() {
     };
     assert!(receipt.candidates.iter().any(|id| &**id == "ab"));
     assert_eq!((&*receipt.state, &*receipt.smsc), ("DELIVERED", "home"));
+    assert_eq!(receipt.to.unwrap().expose_digits(), "491701234567");
     for (text, esm_class) in [
         (&b"id:1 stat:ENROUTE"[..], 0x20),
         (b"id:1", 0x04),
@@ -172,6 +173,20 @@ fn a_final_receipt_is_for_the_books_and_other_acknowledgements_for_nobody() {
     assert!(
         matches!(arrival(&message(text, 0)).content, Content::Text(_)),
         "anybody can write what a receipt says"
+    );
+}
+
+#[test]
+fn a_receipt_without_an_id_is_known_by_our_reference() {
+    let mut message = message(b"stat:UNDELIV err:27", 0x04);
+    assert!(read(&message).is_none(), "it can be anybody's");
+    message.tlvs = Tlvs::new().with(Tag::USER_MESSAGE_REFERENCE, Bytes::from_static(&[1, 2]));
+    let Some(Member::Receipt(receipt)) = read(&message).map(|i| i.member) else {
+        panic!()
+    };
+    assert_eq!(
+        (receipt.reference, &*receipt.state),
+        (Some(258), "UNDELIVERABLE")
     );
 }
 

@@ -78,8 +78,12 @@ wants! {
     parts_over: Millis,
     /// Loads and payments by reference.
     references: Arc<str>,
-    /// Messages that were sent, by SMSC and id.
-    sent: (Arc<str>, Arc<str>),
+    /// Messages that were sent, by SMSC and its id.
+    sent_ids: (Arc<str>, Arc<str>),
+    /// Messages that were sent to a number.
+    sent_to: Msisdn,
+    /// Messages that were sent, below this id, up to a bound.
+    sent_below: OutboxId,
     /// Outbox rows, parked ones too.
     outbox: OutboxId,
 }

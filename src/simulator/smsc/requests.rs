@@ -137,6 +137,7 @@ impl Serving {
         let message_id = match self.shared.config.message_ids {
             MessageIds::Decimal => format!("{number:010}"),
             MessageIds::HexThenDecimal => format!("{number:08X}"),
+            MessageIds::Alike => "msg_id_not_implemented".to_owned(),
         };
         let message_id = COctetString::from(message_id);
         let receipt = (message.registered_delivery & 1 == 1).then(|| receipt(&message, number));
@@ -192,14 +193,22 @@ fn receipt(message: &ShortMessage, number: u64) -> ShortMessage {
         "id:{number:010} sub:001 dlvrd:001 submit date:YYMMDDhhmm done date:YYMMDDhhmm \
          stat:DELIVRD err:000 text:"
     );
+    let tlvs = Tlvs::new()
+        .with(Tag::RECEIPTED_MESSAGE_ID, format!("{number:010}\0"))
+        .with(Tag::MESSAGE_STATE, Bytes::from_static(&[DELIVERED]));
+    let tlvs = match message.tlvs.user_message_reference() {
+        Some(reference) => {
+            let octets = Bytes::copy_from_slice(&reference.to_be_bytes());
+            tlvs.with(Tag::USER_MESSAGE_REFERENCE, octets)
+        }
+        None => tlvs,
+    };
     ShortMessage {
         source: message.destination.clone(),
         destination: message.source.clone(),
         esm_class: RECEIPT,
         short_message: Bytes::from(text).into(),
-        tlvs: Tlvs::new()
-            .with(Tag::RECEIPTED_MESSAGE_ID, format!("{number:010}\0"))
-            .with(Tag::MESSAGE_STATE, Bytes::from_static(&[DELIVERED])),
+        tlvs,
         ..ShortMessage::default()
     }
 }

@@ -274,15 +274,19 @@ create table outbox (
     parked text                             -- why it will not be sent
 ) strict;
 
+-- Messages that an SMSC took, as long as their receipts are waited for.
 create table sent (
+    outbox_id integer primary key,
     smsc text not null,
-    message_id text not null,
-    outbox_id integer not null,
+    message_id text not null,               -- some SMSCs name all alike
+    msisdn integer not null,
+    reference integer not null,             -- user_message_reference
     purchase_id integer,
     at_ms integer not null,
-    receipt text,
-    primary key (smsc, message_id)
-) strict, without rowid;
+    receipt text                            -- message_state
+) strict;
+create index sent_by_number on sent (msisdn);
+create index sent_by_message_id on sent (smsc, message_id);
 
 -- When each SMSC could reach this node: until when a repeated text is the same order.
 create table reach (

@@ -6,7 +6,7 @@ use svgate::commands::purchase::{self, PurchaseArgs};
 use svgate::commands::site::Fault;
 use svgate::domain::ids::PurchaseId;
 use svgate::domain::purchase::State;
-use svgate::gateway::member::{Member, OutboxEnd, OutboxSettled, Outcome, Word};
+use svgate::gateway::member::{Member, OutboxEnd, OutboxSettled, Outcome, Receipt, Word};
 use svgate::gateway::views::Views;
 
 use crate::fixture::{Phone, Shop, end_of};
@@ -132,6 +132,45 @@ async fn a_parked_message_is_listed_with_its_cause_and_sent_again() {
     assert!(outbox(&shop, &format!("retry {id}")).await.is_ok());
     assert_eq!(outbox(&shop, "list --parked").await.unwrap(), "");
     assert_eq!(outbox(&shop, "retry 7").await.unwrap_err().status(), 4);
+}
+
+#[tokio::test]
+async fn what_a_receipt_said_is_shown_with_its_message_and_its_purchase() {
+    let shop = Shop::open(None).await;
+    shop.stocked(1, 1).await;
+    let ordered = Member::Arrival(Phone::new(0).espresso(0));
+    let id = end_of(&shop.submit(ordered).await).0.unwrap();
+    let message = shop.messages()[0].id;
+    let end = OutboxEnd::Taken {
+        message_id: "a7".into(),
+        receipt: true,
+    };
+    shop.submit(Member::OutboxSettled(vec![OutboxSettled {
+        id: message,
+        end,
+    }]))
+    .await;
+    let waits = outbox(&shop, "list --sent").await.unwrap();
+    assert!(waits.ends_with("no receipt yet\n"), "{waits}");
+    let receipt = Receipt {
+        smsc: "smsc-1".into(),
+        to: Some(Phone::new(0).msisdn()),
+        candidates: vec!["a7".into()],
+        reference: None,
+        state: "UNDELIVERABLE".into(),
+    };
+    assert_eq!(shop.submit(Member::Receipt(receipt)).await, Outcome::Done);
+    let sent = outbox(&shop, "list --sent --json").await.unwrap();
+    let sent: Value = serde_json::from_str(sent.trim()).unwrap();
+    assert_eq!(
+        (&sent["id"], &sent["purchase"], &sent["receipt"]),
+        (&message.0.into(), &id.0.into(), &"UNDELIVERABLE".into())
+    );
+    assert!(sent["to"].as_str().unwrap().starts_with('…'), "{sent}");
+    let shown = purchase(&shop, &format!("show {id} --json")).await.unwrap();
+    let shown: Value = serde_json::from_str(shown.trim()).unwrap();
+    assert_eq!(shown["messages"][0]["receipt"], "UNDELIVERABLE", "{shown}");
+    assert_eq!(outbox(&shop, "list").await.unwrap(), "");
 }
 
 #[tokio::test]

@@ -202,6 +202,7 @@ impl Books for FakeBooks {
             | Member::Provisional(_)
             | Member::CloseBatch { .. }
             | Member::BatchWritten { .. }
+            | Member::SweepSent { .. }
             | Member::SweepParts { .. } => panic!("no route submits this"),
         })
     }

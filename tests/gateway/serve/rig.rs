@@ -18,7 +18,7 @@ use svgate::gateway::record::{self, OutboxRow};
 use svgate::http::Surroundings;
 use svgate::http::terminal_auth::{new_token, token_sha256};
 use svgate::serve::{Addresses, Gateway, ServeError};
-use svgate::simulator::smsc::{Delivered, Smsc, SmscConfig, Submitted};
+use svgate::simulator::smsc::{Delivered, MessageIds, Smsc, SmscConfig, Submitted};
 use svgate::smpp::pdu::{Address, ShortMessage};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
@@ -52,12 +52,22 @@ impl Rig {
 
     /// The same, before the gateway starts.
     pub(crate) async fn before_start(phones: u32, adapt: impl FnOnce(&mut Config)) -> Self {
+        Self::by_centre(MessageIds::Decimal, phones, adapt).await
+    }
+
+    /// The same, with a message centre that writes ids so.
+    pub(crate) async fn by_centre(
+        message_ids: MessageIds,
+        phones: u32,
+        adapt: impl FnOnce(&mut Config),
+    ) -> Self {
         #[expect(clippy::disallowed_methods, reason = "the one clock of these tests")]
         let started = Instant::now();
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let centre = SmscConfig {
             retry_pause_ms: 20,
             tries_max: 10_000,
+            message_ids,
             ..SmscConfig::default()
         };
         let clock = Arc::new(move || started.elapsed());

@@ -13,7 +13,7 @@ use svgate::gateway::member::{
 use super::super::Dice;
 use super::super::books::Row;
 use super::super::model::Model;
-use super::{Town, VERSIONS, resolve};
+use super::{Town, VERSIONS, resolve, sweep};
 use crate::fixture::{Phone, TOKEN, eur, minor, terminal};
 
 impl Town {
@@ -136,7 +136,7 @@ impl Town {
                 let among = if unknown.is_empty() { &any } else { &unknown };
                 match among.get(dice.index(among.len())) {
                     Some(row) => resolve(row, dice),
-                    None => Member::SweepParts,
+                    None => sweep(),
                 }
             }
         }
@@ -200,6 +200,8 @@ impl Town {
             0 => Member::OutboxRetry(id),
             1 => Member::Receipt(Receipt {
                 smsc: "smsc-1".into(),
+                to: None,
+                reference: None,
                 candidates: vec![format!("M{}", id.0).into()],
                 state: "DELIVERED".into(),
             }),
