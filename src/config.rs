@@ -45,7 +45,7 @@ pub struct Config {
     pub keys: KeysConfig,
     /// `[[card_profile]]`, beside the standard one of `[keys]`.
     pub card_profile: Vec<CardProfileConfig>,
-    /// `[[smsc]]`, each with a name of its own.
+    /// `[[smsc]]`, each a bind with a name of its own.
     pub smsc: Vec<SmscConfig>,
     /// `[http]`
     pub http: HttpConfig,
@@ -115,6 +115,7 @@ impl Config {
         unlike(from, "code", &tax, |tax| Arc::clone(&tax.code));
         unlike(from, "currency", &fee, |fee| fee.currency);
         has_standard(from, &class);
+        binds_fit(from, &smsc);
         reading.finish(&SECTIONS)?;
 
         let (Some(node), Some(store), Some(keys), Some(http), Some(metrics)) =
@@ -176,7 +177,7 @@ impl Config {
                 .map(|tax| (Arc::clone(&tax.code), tax.rate_percent.basis_points))
                 .collect(),
             fees: fees.map(|fee| (fee.currency, fee.amount)).collect(),
-            alphabets: smscs.map(|s| (Arc::clone(&s.name), s.alphabet)).collect(),
+            alphabets: smscs.map(|s| (s.smsc(), s.alphabet)).collect(),
         }
     }
 
@@ -291,6 +292,34 @@ fn has_standard(reading: &mut Reading<'_>, classes: &[Placed<ClassConfig>]) {
     let problem = format!("one [[class]] must have name = \"{STANDARD}\": it stands in for others");
     let lines = classes.first().map(|class| class.lines.clone());
     reading.fault(&lines.unwrap_or_default(), "", problem);
+}
+
+/// Every SMSC has a bind that transmits, and its binds agree on how text is written.
+fn binds_fit(reading: &mut Reading<'_>, binds: &[Placed<SmscConfig>]) {
+    let mut by_smsc: BTreeMap<Arc<str>, Vec<&Placed<SmscConfig>>> = BTreeMap::new();
+    for bind in binds {
+        by_smsc.entry(bind.value.smsc()).or_default().push(bind);
+    }
+    for (smsc, binds) in by_smsc {
+        let sound = binds.iter().all(|bind| !bind.mended);
+        let Some((first, others)) = binds.split_first().filter(|_| sound) else {
+            continue;
+        };
+        if !binds.iter().any(|bind| bind.value.bind.transmits()) {
+            let problem = format!(
+                "smsc {smsc} has no bind that transmits, so nothing that comes by it can be \
+                 answered: make this one \"trx\", or add an [[smsc]] with smsc = \"{smsc}\" and \
+                 bind = \"tx\""
+            );
+            reading.fault(&first.lines, "bind", problem);
+        }
+        for other in others {
+            if other.value.alphabet != first.value.alphabet {
+                let problem = format!("all binds of smsc {smsc} must have the same");
+                reading.fault(&other.lines, "alphabet", problem);
+            }
+        }
+    }
 }
 
 fn text_files(folder: &Path) -> std::io::Result<BTreeMap<String, String>> {

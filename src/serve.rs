@@ -46,7 +46,7 @@ use crate::http::wakes::Wakes;
 use crate::http::{HttpSettings, HttpState, Surroundings};
 use crate::serve::commits::{Commits, keep_journal};
 use crate::serve::figures::Figures;
-use crate::serve::links::{Bind, Binds};
+use crate::serve::links::{Bind, Binds, Started};
 use crate::serve::outbox::{Outbox, Way};
 use crate::serve::reach::{SmscReach, keep_reach};
 use crate::serve::running::{Part, Running, Stage, ending};
@@ -118,10 +118,10 @@ impl Gateway {
         let mut reaches = BTreeMap::new();
         for bind in &binds {
             let smsc = bind.smsc();
-            let reach = SmscReach::new(Arc::clone(smsc), store.reach(smsc).await?);
-            reaches.entry(Arc::clone(smsc)).or_insert(reach);
+            let reach = SmscReach::new(Arc::clone(&smsc), store.reach(&smsc).await?);
+            reaches.entry(smsc).or_insert(reach);
         }
-        let reached = |bind: Bind| reaches.get(bind.smsc()).cloned().map(|reach| (bind, reach));
+        let reached = |bind: Bind| reaches.get(&bind.smsc()).cloned().map(|reach| (bind, reach));
         let binds = binds.into_iter().filter_map(reached).collect();
         let (doorway, metrics_doorway) = doorways(&config, &http_metrics).await?;
         let addresses = Addresses {
@@ -200,8 +200,7 @@ impl Gateway {
             purchase: self.config.purchase,
             quieting,
         };
-        let ways = binds.start(self.binds, &mut running)?;
-        let stats = ways.values().map(|way| Arc::clone(&way.stats)).collect();
+        let Started { ways, stats } = binds.start(self.binds, &mut running)?;
         let books = self.config.store.path.clone();
         let health = health::watch(stats, books, self.readiness.clone());
         running.start_until(Part::Health, Stage::Closing, health);

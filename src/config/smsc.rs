@@ -1,4 +1,4 @@
-//! `[[smsc]]`: one bind to an SMSC.
+//! `[[smsc]]`: one bind to an SMSC, which may have several.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,8 +17,10 @@ use crate::sms::SmscAlphabet;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SmscConfig {
-    /// What logs, metrics and reply routes call this bind.
+    /// What logs and metrics call this bind.
     pub name: Arc<str>,
+    /// Which SMSC it belongs to, where that has several binds; the bind's own name when not said.
+    pub smsc: Option<Arc<str>>,
     /// DNS name or address.
     pub host: String,
     /// TCP port.
@@ -110,6 +112,12 @@ impl SmscConfig {
         })
     }
 
+    /// The SMSC by its name: replies to what came by one of its binds leave by any that transmits.
+    #[must_use]
+    pub fn smsc(&self) -> Arc<str> {
+        Arc::clone(self.smsc.as_ref().unwrap_or(&self.name))
+    }
+
     pub(super) fn set_in(&mut self, folder: &Path) {
         let move_in = |path: &mut PathBuf| *path = folder.join(&path);
         move_in(&mut self.password_file);
@@ -157,6 +165,7 @@ impl Section for SmscConfig {
         let unanswered = u32::try_from(self.unanswered_deliveries).unwrap_or(u32::MAX);
         let mut faults: Vec<_> = [
             bad_word("name", &self.name),
+            self.smsc.as_ref().and_then(|smsc| bad_word("smsc", smsc)),
             from_1("window_pdus", self.window_pdus, 10_000),
             from_1("rate_per_s", self.rate_per_s, 1_000_000),
             from_1("unanswered_deliveries", unanswered, 1_000_000),
@@ -190,6 +199,20 @@ pub enum BindWord {
     Tx,
     /// From phones only.
     Rx,
+}
+
+impl BindWord {
+    /// Whether messages to phones can leave by it.
+    #[must_use]
+    pub const fn transmits(self) -> bool {
+        matches!(self, Self::Trx | Self::Tx)
+    }
+
+    /// Whether messages from phones come by it.
+    #[must_use]
+    pub const fn receives(self) -> bool {
+        matches!(self, Self::Trx | Self::Rx)
+    }
 }
 
 impl From<BindWord> for BindMode {

@@ -42,6 +42,8 @@ pub(super) struct Deliveries<B> {
     pub(super) clock: Clock,
     pub(super) elapsed_us: Elapsed,
     pub(super) stats: Arc<LinkStats>,
+    /// Whether messages may come by this bind.
+    pub(super) receives: bool,
     pub(super) metrics: PurchaseMetrics,
     pub(super) terms: DeliveryTerms,
 }
@@ -186,7 +188,8 @@ impl<B: Books> Deliveries<B> {
 
     fn look(&mut self) {
         let now = (self.clock)();
-        let bound = self.stats.bound.load(Ordering::Relaxed);
+        // Nothing comes by a bind that only transmits.
+        let bound = self.receives && self.stats.bound.load(Ordering::Relaxed);
         self.reach.tell(self.bind, bound, now);
         self.reach.forget(now, self.terms.repeat_ms);
     }

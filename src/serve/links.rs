@@ -11,14 +11,13 @@ use tokio::sync::mpsc;
 
 use crate::auth::bad_mac_budget::{BadMacBudget, BudgetLimits};
 use crate::config::rules::PurchaseConfig;
-use crate::config::smsc::{BindWord, Originator, SmscConfig};
+use crate::config::smsc::{Originator, SmscConfig};
 use crate::gateway::books::Books;
-use crate::gateway::dispatch::QueueLimits;
 use crate::gateway::intake::Origin;
 use crate::http::Surroundings;
 use crate::serve::deliveries::{Deliveries, DeliveryTerms};
 use crate::serve::error::ServeError;
-use crate::serve::outbox::Way;
+use crate::serve::outbox::{Lane, Way};
 use crate::serve::reach::SmscReach;
 use crate::serve::running::{Part, Running, Stage, ending};
 use crate::smpp::link::{Channels, Link, LinkStats};
@@ -45,13 +44,6 @@ impl Bind {
             smsc: smsc(),
             source,
         })?;
-        if config.bind == BindWord::Rx {
-            let name = &*config.name;
-            tracing::warn!(
-                smsc = name,
-                "only receives: answers to its orders can't leave by it"
-            );
-        }
         Ok(Self {
             config: config.clone(),
             link,
@@ -59,18 +51,27 @@ impl Bind {
     }
 
     /// The SMSC that it leads to.
-    pub(super) fn smsc(&self) -> &Arc<str> {
-        &self.config.name
+    pub(super) fn smsc(&self) -> Arc<str> {
+        self.config.smsc()
     }
 
     fn origin(&self) -> Origin {
         Origin {
-            smsc: Arc::clone(&self.config.name),
+            smsc: self.config.smsc(),
             trusted: self.config.originator == Originator::Trusted,
             alphabet: self.config.alphabet,
             country: self.config.country_code.clone(),
         }
     }
+}
+
+/// What was started, for those who send and who watch.
+#[derive(Default)]
+pub(super) struct Started {
+    /// The ways on which messages leave, by SMSC.
+    pub(super) ways: BTreeMap<Arc<str>, Way>,
+    /// Of every bind.
+    pub(super) stats: Vec<Arc<LinkStats>>,
 }
 
 /// What all binds work with.
@@ -84,13 +85,13 @@ pub(super) struct Binds<B> {
 }
 
 impl<B: Books> Binds<B> {
-    /// Starts every bind with its deliveries; the ways on which messages leave.
+    /// Starts every bind with its deliveries.
     pub(super) fn start(
         self,
         binds: Vec<(Bind, SmscReach)>,
         running: &mut Running,
-    ) -> Result<BTreeMap<Arc<str>, Way>, ServeError> {
-        let mut ways = BTreeMap::new();
+    ) -> Result<Started, ServeError> {
+        let mut started = Started::default();
         for (number, (bind, reach)) in binds.into_iter().enumerate() {
             let seed = (self.surroundings.random)().ok_or(ServeError::NoChance)?;
             let mut chance = ChaCha20Rng::from_seed(seed);
@@ -103,8 +104,9 @@ impl<B: Books> Binds<B> {
                 .add(Arc::clone(&name), move || counts(&counted));
 
             let (to_deliveries, came) = mpsc::channel(bind.config.unanswered_deliveries);
-            let limits = queue_limits(&bind.config);
-            let (submits, to_link) = mpsc::channel(limits.in_flight_max);
+            let smsc = bind.config.smsc();
+            let in_flight_max = in_flight_max(&bind.config);
+            let (submits, to_link) = mpsc::channel(in_flight_max);
             let deliveries = self.deliveries(&bind, (number, reach), chance, Arc::clone(&stats));
             let stage = running.stage.subscribe();
             let taking = deliveries.run(came, stage, self.quieting.clone());
@@ -118,15 +120,19 @@ impl<B: Books> Binds<B> {
             let stop = running.reached(Stage::Unbinding);
             let linking = bind.link.run(channels, move || clock(), link_seed, stop);
             running.start(Part::Links, ending(linking));
-            let way = Way {
-                submits,
-                stats,
-                registered_delivery: bind.config.registered_delivery.octet(),
-                limits,
-            };
-            ways.insert(name, way);
+            started.stats.push(Arc::clone(&stats));
+            let way = started.ways.entry(smsc).or_default();
+            if bind.config.bind.transmits() {
+                way.lanes.push(Lane {
+                    submits,
+                    stats,
+                    registered_delivery: bind.config.registered_delivery.octet(),
+                    in_flight: 0,
+                    in_flight_max,
+                });
+            }
         }
-        Ok(ways)
+        Ok(started)
     }
 
     fn deliveries(
@@ -147,6 +153,7 @@ impl<B: Books> Binds<B> {
             clock: Arc::clone(&self.surroundings.now),
             elapsed_us: Arc::clone(&self.surroundings.elapsed_us),
             stats,
+            receives: bind.config.bind.receives(),
             metrics: self.metrics.purchases.clone(),
             terms: DeliveryTerms {
                 take_within: Duration::from_millis(u64::from(purchase.order_take_within_ms)),
@@ -158,12 +165,9 @@ impl<B: Books> Binds<B> {
 }
 
 /// Twice the window, so that the link always has the next one at hand.
-fn queue_limits(config: &SmscConfig) -> QueueLimits {
+fn in_flight_max(config: &SmscConfig) -> usize {
     let window = usize::try_from(config.window_pdus).unwrap_or(usize::MAX);
-    QueueLimits {
-        rows_max: ROWS_MAX,
-        in_flight_max: window.saturating_mul(2).clamp(1, ROWS_MAX),
-    }
+    window.saturating_mul(2).clamp(1, IN_FLIGHT_MAX)
 }
 
 fn counts(stats: &LinkStats) -> LinkCounts {
@@ -185,5 +189,5 @@ fn counts(stats: &LinkStats) -> LinkCounts {
     }
 }
 
-/// Messages of one SMSC in memory, some 10 MB: what a busy gateway writes in two seconds.
-const ROWS_MAX: usize = 20_000;
+/// No window is wider.
+const IN_FLIGHT_MAX: usize = 20_000;

@@ -1,7 +1,7 @@
 //! Carries the outbox to the SMSCs and what they say to the books.
 //!
 //! ```text
-//! commits ─tray─► Dispatch ─► one link for each SMSC ─► answers ─► Dispatch ─► books (settled)
+//! commits ─tray─► Dispatch ─► the links of each SMSC ─► answers ─► Dispatch ─► books (settled)
 //! store ──pages──►   ▲────────────────────────────────────────────────┘
 //! ```
 //! One task owns the [`Dispatch`], so nothing of it is locked and no row leaves twice at once.
@@ -28,13 +28,22 @@ use crate::smpp::receipt::lookup_key;
 use crate::telemetry::Metrics;
 use crate::telemetry::purchases::Stage;
 
-/// The way to one SMSC.
+/// The way to one SMSC: every bind to it that transmits.
+#[derive(Default)]
 pub(super) struct Way {
+    pub(super) lanes: Vec<Lane>,
+}
+
+/// One bind that transmits.
+pub(super) struct Lane {
     pub(super) submits: mpsc::Sender<Submit>,
     pub(super) stats: Arc<LinkStats>,
     /// Which receipts are asked for: SMPP 3.4 §5.2.17.
     pub(super) registered_delivery: u8,
-    pub(super) limits: QueueLimits,
+    /// Messages that it has and that are not answered.
+    pub(super) in_flight: usize,
+    /// What its link takes at once.
+    pub(super) in_flight_max: usize,
 }
 
 /// The outbox of this node.
@@ -60,6 +69,7 @@ pub(super) struct Outbox<B> {
 enum Done {
     Answered {
         smsc: Arc<str>,
+        lane: usize,
         id: OutboxId,
         created: Millis,
         answer: Answer,
@@ -79,7 +89,7 @@ impl<B: Books> Outbox<B> {
         let now = clock();
         let limits = ways
             .iter()
-            .map(|(smsc, way)| (Arc::clone(smsc), way.limits));
+            .map(|(smsc, way)| (Arc::clone(smsc), way.limits()));
         Self {
             books,
             dispatch: Dispatch::new(limits),
@@ -138,22 +148,23 @@ impl<B: Books> Outbox<B> {
 
     /// Hands every link what it may have.
     fn send(&mut self, now: Millis) {
-        for (smsc, way) in &self.ways {
-            if !way.is_bound() {
-                continue;
-            }
-            while let Some(row) = self.dispatch.next(smsc, now) {
+        for (smsc, way) in &mut self.ways {
+            while let Some((number, lane)) = way.free_lane()
+                && let Some(row) = self.dispatch.next(smsc, now)
+            {
                 let (reply, answer) = oneshot::channel();
-                let receipt = way.registered_delivery;
+                let receipt = lane.registered_delivery;
                 let message = submit_sm(&row, receipt, now);
-                // There is room: the queue has no more on their way than the channel holds. A link
+                // There is room: the lane has no more on their way than the channel holds. A link
                 // that is gone drops the reply, which says that nothing was sent.
-                way.submits.try_send(Submit { message, reply }).ok();
+                lane.submits.try_send(Submit { message, reply }).ok();
+                lane.in_flight = lane.in_flight.saturating_add(1);
                 let (smsc, id, created) = (Arc::clone(smsc), row.id, row.created);
                 self.under_way.spawn(async move {
                     let answer = answer.await.unwrap_or(Err(SubmitError::NotBound));
                     Done::Answered {
                         smsc,
+                        lane: number,
                         id,
                         created,
                         answer: answer_of(answer, receipt != 0),
@@ -220,10 +231,15 @@ impl<B: Books> Outbox<B> {
             None => {}
             Some(Done::Answered {
                 smsc,
+                lane,
                 id,
                 created,
                 answer,
             }) => {
+                let way = self.ways.get_mut(&smsc);
+                if let Some(lane) = way.and_then(|way| way.lanes.get_mut(lane)) {
+                    lane.in_flight = lane.in_flight.saturating_sub(1);
+                }
                 if matches!(answer, Answer::Taken { .. }) {
                     let us = u64::try_from(now.since(created)).unwrap_or(0);
                     let us = us.saturating_mul(1_000);
@@ -295,6 +311,28 @@ impl<B: Books> Outbox<B> {
 
 impl Way {
     fn is_bound(&self) -> bool {
+        self.lanes.iter().any(Lane::is_bound)
+    }
+
+    /// The bind that has the fewest messages on their way, when one has room.
+    fn free_lane(&mut self) -> Option<(usize, &mut Lane)> {
+        let lanes = self.lanes.iter_mut().enumerate();
+        lanes
+            .filter(|(_, lane)| lane.is_bound() && lane.in_flight < lane.in_flight_max)
+            .min_by_key(|(_, lane)| lane.in_flight)
+    }
+
+    fn limits(&self) -> QueueLimits {
+        let in_flight = self.lanes.iter().map(|lane| lane.in_flight_max);
+        QueueLimits {
+            rows_max: ROWS_MAX,
+            in_flight_max: in_flight.fold(0, usize::saturating_add),
+        }
+    }
+}
+
+impl Lane {
+    fn is_bound(&self) -> bool {
         self.stats.bound.load(Ordering::Relaxed)
     }
 }
@@ -321,6 +359,8 @@ fn answer_of(answer: Result<COctetString, SubmitError>, receipt: bool) -> Answer
     }
 }
 
+/// Messages of one SMSC in memory, some 10 MB: what a busy gateway writes in two seconds.
+const ROWS_MAX: usize = 20_000;
 /// Rows of one commit; about what one takes at full speed.
 const SETTLE_AT_ONCE: usize = 256;
 const SETTLE_WITHIN_MS: i64 = 5;

@@ -386,3 +386,34 @@ fn a_broken_text_of_the_operator_is_told_with_its_file_and_line() {
     let error = Config::load(&file).unwrap().texts().err().unwrap();
     assert!(error.to_string().contains("xx.toml:3: "), "{error}");
 }
+
+#[test]
+fn an_smsc_without_a_bind_that_transmits_is_refused_and_one_with_it_is_not() {
+    let base = SHIPPED.replace("bind = \"trx\"", "bind = \"rx\"");
+    let told_of = told(&base);
+    assert_eq!(told_of.len(), 1, "{told_of:?}");
+    assert!(
+        told_of[0].contains("[[smsc]] bind: smsc main has no bind that transmits")
+            && told_of[0].contains("bind = \"tx\""),
+        "{told_of:?}"
+    );
+    let transmitter = "
+[[smsc]]
+name = \"main-tx\"
+smsc = \"main\"
+host = \"127.0.0.1\"
+port = 2775
+system_id = \"svgate\"
+password_file = \"smsc-main.password\"
+bind = \"tx\"
+";
+    let config = read(&format!("{base}{transmitter}")).unwrap_or_else(|faults| panic!("{faults}"));
+    let smscs: Vec<_> = config.smsc.iter().map(|bind| bind.smsc()).collect();
+    assert_eq!(smscs, ["main".into(), "main".into()]);
+    let told_of = told(&format!("{base}{transmitter}alphabet = \"latin1\"\n"));
+    assert_eq!(told_of.len(), 1, "{told_of:?}");
+    assert!(
+        told_of[0].contains("alphabet: all binds of smsc main must have the same"),
+        "{told_of:?}"
+    );
+}

@@ -107,7 +107,11 @@ impl Serving {
     }
 
     fn on_submit(&mut self, pdu: Pdu) {
-        let Some(system_id) = self.bound.as_ref().map(|bound| bound.system_id.clone()) else {
+        let transmits = self
+            .bound
+            .as_ref()
+            .filter(|bound| bound.mode != BindMode::Receiver);
+        let Some(system_id) = transmits.map(|bound| bound.system_id.clone()) else {
             return self.respond(&pdu, CommandStatus::ESME_RINVBNDSTS);
         };
         let faults = &self.shared.faults;

@@ -125,7 +125,7 @@ impl Rig {
         let (stop, stops) = mpsc::channel(2);
         self.stop = Some(stop);
         self.gateway.spawn(gateway.run(stops));
-        within(self.smsc.until_bound(1)).await;
+        within(self.smsc.until_bound(self.config.smsc.len())).await;
     }
 
     /// The books, beside the gateway or without it.
