@@ -91,7 +91,7 @@ pub async fn run<B: Books + Views>(
             if args.common.json {
                 writeln!(output, "{}", json!({ "id": args.id.0, "parked": null }))?;
             } else {
-                writeln!(output, "{} waits again", args.id)?;
+                writeln!(output, "{} goes out again, as a new message", args.id)?;
             }
             Ok(())
         }
@@ -189,6 +189,6 @@ Examples:
   svgate outbox list --sent --json
   svgate outbox retry 7311402983424001 --json
 
-A message is parked when the SMSC refuses it for good, or when its time is over. Its text is not
+A message that is sent again has a new id, and a new counter if it is sealed. It is parked when the SMSC refuses it for good, or when its time is over. Its text is not
 shown, and of numbers the last three digits.
-Exit status: 0 ok, 4 no such parked message.";
+Exit status: 0 ok, 4 no such parked message, 5 it is sealed for a card that the number no longer has.";

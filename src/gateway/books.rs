@@ -42,6 +42,8 @@ pub struct Committed {
     pub notices: Vec<crate::gateway::world::Notice>,
     /// Members in the batch.
     pub members: usize,
+    /// Commits of this node so far, those of other processes too; 0 when nothing was stored.
+    pub batch: i64,
 }
 
 /// Told of every commit, in order, on the writer's own time: it must not wait.

@@ -6,7 +6,9 @@
 //!              no room ─► missing: the store is read again when there is room
 //! ```
 //! A row is known here from its coming until the books have settled it, and leaves only while it
-//! is known and not on its way: never twice at once. What the SMSC did not answer leaves again.
+//! is known and not on its way: never twice at once. What the SMSC did not answer leaves again. By one
+//! SMSC the rows to one number leave in the order of their ids, each once the one before was answered:
+//! so do sealed messages, whose counters rise with the ids, reach a card in order.
 
 mod queue;
 mod submit;
@@ -16,7 +18,7 @@ use std::sync::Arc;
 
 use crate::domain::Millis;
 use crate::domain::ids::OutboxId;
-use crate::gateway::dispatch::queue::Queue;
+use crate::gateway::dispatch::queue::{Offered, Queue};
 use crate::gateway::member::{OutboxEnd, OutboxSettled};
 use crate::gateway::record::OutboxRow;
 
@@ -97,13 +99,18 @@ impl Dispatch {
         }
         let id = row.id;
         let read_to = self.page_asked.into_iter().chain(self.read_to).min();
-        let taken = match self.queues.get_mut(&row.smsc) {
+        let offered = match self.queues.get_mut(&row.smsc) {
             Some(queue) => queue.offer(row, read_to),
             None => self.refuse_homeless(&row),
         };
-        if taken {
-            self.known.insert(id);
+        match offered {
+            Offered::Missed => return,
+            Offered::Taken => {}
+            Offered::TakenFor(newer) => {
+                self.known.remove(&newer);
+            }
         }
+        self.known.insert(id);
     }
 
     /// The row that leaves next by `smsc`: it is on its way from now on.
@@ -190,6 +197,15 @@ impl Dispatch {
         self.lower(BEFORE_ALL);
     }
 
+    /// Rows were lost on their way here, and later ones may have come: nothing leaves before the
+    /// store was read.
+    pub fn read_missed(&mut self) {
+        for queue in self.queues.values_mut() {
+            queue.hold();
+        }
+        self.lower(BEFORE_ALL);
+    }
+
     /// After which row a page of the store is to be read, if one is. It is asked for once: the
     /// caller answers by [`Self::page`] or [`Self::page_failed`].
     pub fn ask_page(&mut self) -> Option<OutboxId> {
@@ -215,8 +231,13 @@ impl Dispatch {
                 self.offer(row);
             }
         }
-        self.page_asked = None;
+        let asked = self.page_asked.take();
         self.gone.clear();
+        if let (Some(after), Some(last)) = (asked, last) {
+            for queue in self.queues.values_mut() {
+                queue.have(after, last);
+            }
+        }
         let lowered = self.read_to.is_some();
         match last {
             // Queues that are full know from where on they miss rows.
@@ -259,16 +280,16 @@ impl Dispatch {
     }
 
     /// A row for an SMSC that is not in the configuration is parked, as far as there is room.
-    fn refuse_homeless(&mut self, row: &OutboxRow) -> bool {
+    fn refuse_homeless(&mut self, row: &OutboxRow) -> Offered {
         if self.homeless >= HOMELESS_MAX {
             let missing = self.homeless_missing.map_or(row.id, |id| id.min(row.id));
             self.homeless_missing = Some(missing);
-            return false;
+            return Offered::Missed;
         }
         self.homeless = self.homeless.saturating_add(1);
         let cause = format!("smsc {} is not configured", row.smsc);
         self.ended.push(parked(row.id, cause.into()));
-        true
+        Offered::Taken
     }
 }
 

@@ -205,6 +205,12 @@ pub fn further_wants(world: &World, proved: &Proved, wants: &mut Wants) {
                 purchase_wants(world, id, wants);
             }
         }
+        Proved::Other(Member::OutboxRetry(id)) => {
+            // A sealed one is sealed again for the card of its number.
+            wants
+                .msisdns
+                .extend(world.parked.get(id).map(|(row, _)| row.to));
+        }
         Proved::Other(Member::Deadline { purchase }) => purchase_wants(world, *purchase, wants),
         Proved::Other(Member::Resolve(resolve)) => {
             purchase_wants(world, resolve.purchase, wants);

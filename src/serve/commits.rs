@@ -8,6 +8,7 @@
 //! ```
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::domain::Millis;
 use crate::domain::ids::{PurchaseId, TerminalId};
@@ -29,6 +30,8 @@ pub(super) struct Commits {
     pub(super) news: Arc<Tray<News>>,
     wakes: Wakes,
     metrics: Metrics,
+    /// The last commit that was told.
+    batch: Arc<AtomicI64>,
 }
 
 /// One line of the log.
@@ -48,6 +51,7 @@ impl Commits {
             news: Arc::new(Tray::new(NEWS_MAX)),
             wakes,
             metrics,
+            batch: Arc::new(AtomicI64::new(0)),
         }
     }
 
@@ -76,7 +80,12 @@ impl Commits {
             outbox,
             notices,
             members: _,
+            batch,
         } = committed;
+        if batch > 0 && self.batch.swap(batch, Ordering::Relaxed) != batch.saturating_sub(1) {
+            // A command committed in between: its messages come before those of this commit.
+            self.messages.miss();
+        }
         for step in &moved {
             self.metrics.purchases.moved(step.state);
             if let (State::Accepted, Some(ms)) = (step.state, step.since_paid_ms) {
@@ -172,6 +181,15 @@ mod tests {
         let deadlines = commits.deadlines.take().items;
         assert_eq!(deadlines, [(PurchaseId(5), Some(Millis(9)))]);
         assert!(commits.messages.take().items.is_empty());
+        let missed = |batch| {
+            (commits.on_commit())(Committed {
+                batch,
+                ..Committed::default()
+            });
+            commits.messages.take().spilled
+        };
+        let found: Vec<usize> = [8, 9, 0, 10, 12].into_iter().map(missed).collect();
+        assert_eq!(found, [1, 0, 0, 0, 1], "the start, and 11 of a command");
         keep_journal(Arc::clone(&commits.news), async {}).await;
         assert!(
             commits.news.take().items.is_empty(),

@@ -142,7 +142,7 @@ impl<B: Books> Outbox<B> {
             self.dispatch.offer(row);
         }
         if taken.spilled > 0 {
-            self.dispatch.read_all();
+            self.dispatch.read_missed();
         }
     }
 

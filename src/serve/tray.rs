@@ -28,7 +28,7 @@ struct Held<T> {
 pub(super) struct Taken<T> {
     /// In the order of their coming.
     pub(super) items: Vec<T>,
-    /// How many found no room since the tray was last emptied.
+    /// How many found no room, or were missed, since the tray was last emptied.
     pub(super) spilled: usize,
 }
 
@@ -60,6 +60,14 @@ impl<T> Tray<T> {
         if after > before {
             self.news.notify_one();
         }
+    }
+
+    /// Tells that something was never put in.
+    pub(super) fn miss(&self) {
+        let mut held = self.held();
+        held.spilled = held.spilled.saturating_add(1);
+        drop(held);
+        self.news.notify_one();
     }
 
     /// Empties the tray.

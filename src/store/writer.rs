@@ -303,6 +303,7 @@ pub(super) async fn decide_batch_seen(
         outbox,
         notices: world.notices,
         members: count,
+        batch: number,
     };
     Ok((outcomes, committed))
 }

@@ -180,7 +180,8 @@ async fn a_refused_message_is_parked_with_its_cause_and_goes_out_again_on_demand
         Outcome::Done
     );
     let again = shop.outbox().await.remove(0);
-    assert_eq!((again.id, &again.message), (row.id, &row.message));
+    assert!(again.id > row.id, "behind what was written meanwhile");
+    assert_eq!(again.message, row.message);
     assert_eq!(
         again.expires,
         shop.now().plus_ms(3_600_000),
@@ -236,4 +237,37 @@ async fn a_member_that_the_writer_does_not_take_in_time_is_withdrawn() {
         ended = writer.run() => panic!("{ended:?}"),
         () = buying => {}
     }
+}
+
+#[tokio::test]
+async fn a_sealed_message_is_sealed_anew_for_the_card_that_it_is_sent_to_again() {
+    let (shop, mut phone) = shop().await;
+    for _ in 0..2 {
+        shop.arrive(phone.espresso(0)).await;
+    }
+    let rows = shop.outbox().await;
+    let (packet, reply) = phone.read(&rows[0]);
+    let (later, _) = phone.read(&rows[1]);
+    let cause = "expired".into();
+    shop.submit(settled(rows[0].id, OutboxEnd::Parked { cause }))
+        .await;
+    let retry = Member::OutboxRetry(rows[0].id);
+    assert_eq!(shop.submit(retry).await, Outcome::Done);
+    let again = shop.outbox().await.pop().unwrap();
+    let (opened, same) = phone.read(&again);
+    assert!(packet.counter < later.counter && later.counter < opened.counter);
+    assert_eq!(same, reply);
+
+    // Parked again, and then the number gets another card.
+    let cause = "expired".into();
+    shop.submit(settled(again.id, OutboxEnd::Parked { cause }))
+        .await;
+    phone.card = 77;
+    shop.submit(Member::ImportLines(vec![phone.line()])).await;
+    let refused = shop.submit(Member::OutboxRetry(again.id)).await;
+    assert!(
+        matches!(&refused, Outcome::Refused(Denied::Conflict(_))),
+        "{refused:?}"
+    );
+    assert_eq!(shop.store.parked(OutboxId(0), 9).await.unwrap().len(), 1);
 }

@@ -207,6 +207,50 @@ async fn a_message_that_gets_no_answer_leaves_again() {
 }
 
 #[tokio::test]
+async fn a_throttled_confirmation_reaches_the_card_before_later_ones() {
+    let mut rig = Rig::start(1, |_| {}).await;
+    rig.machine_is_alive().await;
+    rig.smsc.faults().throttle_next.store(1, Ordering::Relaxed);
+    let mut phone = Phone::new(0);
+    for _ in 0..5 {
+        rig.deliver(&phone.espresso(0)).await;
+    }
+    let mut counters = Vec::new();
+    for _ in 0..5 {
+        let message = rig.next_message().await;
+        counters.push(phone.read(&message_of(&message)).0.counter);
+    }
+    assert!(counters.is_sorted(), "{counters:?}");
+    assert_eq!(rig.smsc.counts().throttled.load(Ordering::Relaxed), 1);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn after_a_start_confirmations_of_before_leave_before_new_ones() {
+    let mut rig = Rig::before_start(1, |_| {}).await;
+    let mut phone = Phone::new(0);
+    let shop = rig.books().await;
+    shop.pass_ms(rig::HOURS_LATER_MS);
+    shop.alive(0).await;
+    for _ in 0..20 {
+        shop.submit(Member::Arrival(phone.espresso(0))).await;
+    }
+    drop(shop);
+    rig.serve().await;
+    rig.machine_is_alive().await;
+    for _ in 0..5 {
+        rig.deliver(&phone.espresso(0)).await;
+    }
+    let mut counters = Vec::new();
+    for _ in 0..25 {
+        let message = rig.next_message().await;
+        counters.push(phone.read(&message_of(&message)).0.counter);
+    }
+    assert!(counters.is_sorted(), "{counters:?}");
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn an_ack_that_nobody_takes_is_refunded_once_machines_had_their_time() {
     let mut rig = Rig::before_start(1, |config| config.purchase.accept_within_s = 2).await;
     let shop = rig.books().await;

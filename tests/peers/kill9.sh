@@ -5,7 +5,7 @@
 #   tests/peers/kill9.sh                 3,000 orders, 4 kills
 #   SVGATE_BIG=1 tests/peers/kill9.sh    20,000 orders, 10 kills
 #   SEED=7 KEEP=1 tests/peers/kill9.sh   the run of that seed; its folder stays
-#   THROTTLED=0.003 …                    the SMSC throttles that share of the gateway's messages
+#   THROTTLED=0 …                        the SMSC throttles that share of the gateway's messages; 0.003
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -21,7 +21,7 @@ echo "SEED=$SEED: $ORDERS orders, $KILLS kills"
 node self_test.js
 failed=0
 node smsc.js --svgate "$SVGATE" --dir "$DIR" --orders "$ORDERS" --kills "$KILLS" \
-  --seed "$SEED" --throttled "${THROTTLED:-0}" || failed=1
+  --seed "$SEED" --throttled "${THROTTLED:-0.003}" || failed=1
 if [[ -f $DIR/journal.json ]]; then node kill9_check.js "$DIR" || failed=1; fi
 
 # The gateway's own proof, which must agree: each ends with 0 only when nothing is off.

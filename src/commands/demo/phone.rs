@@ -192,10 +192,18 @@ impl Phone {
     /// Lets the SIM or its owner read a message, and remembers what was told.
     fn take(&mut self, message: &ShortMessage) -> Heard {
         match self.handset.receive(message, &self.book) {
-            Received::Confirmed(reply) | Received::Overtaken(reply) => {
+            Received::Confirmed(reply) => {
                 count(&self.stage.counts.opened);
                 self.remember(&reply);
                 Heard::Confirmed
+            }
+            Received::Overtaken(reply) => {
+                let reference = reply.reference.number();
+                self.complain(format!(
+                    "the confirmation of reference {reference} came after a later one: a card \
+                     refuses it"
+                ));
+                Heard::Nothing
             }
             Received::Again => Heard::Nothing,
             Received::Said(said) => {
@@ -209,11 +217,15 @@ impl Phone {
                 Heard::Said(said)
             }
             Received::Bad(bad) => {
-                if self.told.bad.len() < BAD_MAX {
-                    self.told.bad.push(bad.to_string());
-                }
+                self.complain(bad.to_string());
                 Heard::Nothing
             }
+        }
+    }
+
+    fn complain(&mut self, bad: String) {
+        if self.told.bad.len() < BAD_MAX {
+            self.told.bad.push(bad);
         }
     }
 

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use crate::domain::ids::OutboxId;
 use crate::gateway::context::Context;
+use crate::gateway::decide::secured;
 use crate::gateway::dispatch::message_reference;
 use crate::gateway::member::{Denied, OutboxEnd, OutboxSettled, Outcome, Receipt};
 use crate::gateway::policy::after_s;
-use crate::gateway::world::{SentRow, World};
+use crate::gateway::record::SentRow;
+use crate::gateway::world::World;
 
 /// The SMSC took or refused these messages. A row that is gone was settled before.
 pub(super) fn settled(world: &mut World, settled: Vec<OutboxSettled>) -> Outcome {
@@ -43,14 +45,33 @@ pub(super) fn settled(world: &mut World, settled: Vec<OutboxSettled>) -> Outcome
     Outcome::Done
 }
 
-/// A parked message goes out again, with a new time to live.
-pub(super) fn retried(world: &mut World, id: OutboxId, context: &Context) -> Outcome {
-    let Some((mut row, _)) = world.parked.get(&id).cloned() else {
+/// A parked message goes out again as a new one, with a new time to live. A sealed one has a new
+/// counter too: the card has opened later ones meanwhile. Ids and counters rise together, so that
+/// messages that leave in the order of their ids are in order for the card.
+pub(super) fn retried(world: &mut World, parked: OutboxId, context: &Context) -> Outcome {
+    let Some((mut row, _)) = world.parked.get(&parked).cloned() else {
         return Outcome::Refused(Denied::NotFound("parked message"));
     };
+    if secured::is_sealed(&row.message) {
+        let line = world.by_msisdn.get(&row.to);
+        let line = line.and_then(|subscriber| world.lines.get(subscriber));
+        let resealed = line.and_then(|line| {
+            let sealed = secured::reseal(line, &row.message, context)?;
+            Some((line.subscriber, sealed))
+        });
+        let Some((subscriber, (counter, message))) = resealed else {
+            let text = "the number has another card now, which could not open the message";
+            return Outcome::Refused(Denied::Conflict(text.to_owned()));
+        };
+        if let Some(line) = world.lines.change(&subscriber) {
+            line.mt_counter = counter;
+        }
+        row.message = message;
+    }
+    row.id = OutboxId(world.next_id());
     row.expires = after_s(world.now, context.policy.reply_within_s);
-    world.parked.remove(&id);
-    world.outbox.insert(id, row);
+    world.parked.remove(&parked);
+    world.outbox.insert(row.id, row);
     Outcome::Done
 }
 

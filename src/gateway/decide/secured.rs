@@ -3,9 +3,9 @@
 use bytes::Bytes;
 
 use crate::auth::Authentic;
-use crate::auth::command::{CommandDraft, CommandPacket, seal_command};
+use crate::auth::command::{CommandDraft, CommandPacket, open_command, seal_command};
 use crate::auth::replay::{LastHeard, Verdict, judge};
-use crate::auth::secured_packet::{COUNTER_MAX, PacketDigest, Spi, Spi2};
+use crate::auth::secured_packet::{COUNTER_MAX, KeyRecord, PacketDigest, Spi, Spi2};
 use crate::auth::sim_keys::Direction;
 use crate::dialogue::reply::Reply;
 use crate::dialogue::secured_order::tlv::TlvError;
@@ -317,10 +317,6 @@ pub(super) fn seal(
     words: &str,
     context: &Context,
 ) -> Option<(u64, ShortMessage)> {
-    let counter = line
-        .mt_counter
-        .checked_add(1)
-        .filter(|counter| *counter < COUNTER_MAX)?;
     let reference = OrderReference::try_from(saying.reference?).ok()?;
     let text = ShownText::new(words, |text| {
         gsm7::encode(text, gsm7::Tables::default()).ok()
@@ -333,16 +329,39 @@ pub(super) fn seal(
         text,
     };
     let record = context.sim_keys(line, Direction::Mt)?;
+    sealed(line, &reply.encode(), &record)
+}
+
+/// A sealed answer once more, under the next counter: others may have reached the card since. None
+/// when it was not sealed for the card that the line has now, or no counter is left.
+pub(super) fn reseal(
+    line: &Line,
+    message: &ShortMessage,
+    context: &Context,
+) -> Option<(u64, ShortMessage)> {
+    let packet = message.user_data.strip_prefix(COMMAND_HEADER)?;
+    let record = context.sim_keys(line, Direction::Mt)?;
+    let opened = open_command(packet, &record).ok()?.into_inner();
+    sealed(line, &opened.data, &record)
+}
+
+/// Whether a message is a sealed answer.
+pub(super) fn is_sealed(message: &ShortMessage) -> bool {
+    message.udhi && message.user_data.starts_with(COMMAND_HEADER)
+}
+
+/// Data under the next counter towards the SIM.
+fn sealed(line: &Line, data: &[u8], record: &KeyRecord) -> Option<(u64, ShortMessage)> {
+    let counter = line
+        .mt_counter
+        .checked_add(1)
+        .filter(|counter| *counter < COUNTER_MAX)?;
     let spi = Spi {
         spi1: record.profile.spi1_min,
         spi2: Spi2(0),
     };
-    let draft = CommandDraft {
-        spi,
-        counter,
-        data: &reply.encode(),
-    };
-    let packet = seal_command(&draft, &record).ok()?;
+    let draft = CommandDraft { spi, counter, data };
+    let packet = seal_command(&draft, record).ok()?;
     let user_data = [COMMAND_HEADER, &packet].concat();
     let message = ShortMessage {
         udhi: true,

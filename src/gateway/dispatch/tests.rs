@@ -2,6 +2,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::msisdn::Msisdn;
 use crate::gateway::record::ShortMessage;
 
 const HOME: QueueLimits = QueueLimits {
@@ -15,7 +16,7 @@ fn row(id: i64, smsc: &str) -> OutboxRow {
         purchase: None,
         smsc: smsc.into(),
         from: "4711".into(),
-        to: "491701234567".parse().unwrap(),
+        to: number(id),
         message: ShortMessage {
             udhi: false,
             protocol_id: 0,
@@ -25,6 +26,11 @@ fn row(id: i64, smsc: &str) -> OutboxRow {
         created: Millis(0),
         expires: Millis(100_000),
     }
+}
+
+/// A number for each id, so that none waits for another.
+fn number(id: i64) -> Msisdn {
+    (491_700_000_000 + id).try_into().unwrap()
 }
 
 /// A dispatch that has read an empty store.
@@ -133,6 +139,65 @@ fn without_a_bind_a_queue_rests_and_keeps_its_order() {
 }
 
 #[test]
+fn to_one_number_messages_leave_in_order_and_one_at_a_time() {
+    let to_one = |id| OutboxRow {
+        to: number(0),
+        ..row(id, "home")
+    };
+    let mut dispatch = empty();
+    for id in 1..=3 {
+        dispatch.offer(to_one(id));
+    }
+    dispatch.offer(row(4, "home"));
+    assert_eq!(next_id(&mut dispatch, "home", 0), Some(1));
+    assert_eq!(next_id(&mut dispatch, "home", 0), Some(4), "another's");
+    assert_eq!(next_id(&mut dispatch, "home", 0), None);
+    // Throttled: the later ones wait as long as it does.
+    dispatch.answered("home", OutboxId(1), Answer::Again, Millis(0));
+    assert_eq!(next_id(&mut dispatch, "home", 0), None);
+    let due = dispatch.next_due("home").unwrap().0;
+    assert_eq!(next_id(&mut dispatch, "home", due), Some(1));
+    dispatch.answered("home", OutboxId(1), Answer::NotBound, Millis(due));
+    assert_eq!(next_id(&mut dispatch, "home", due + 500), Some(1));
+    dispatch.answered("home", OutboxId(1), taken(), Millis(due));
+    assert_eq!(next_id(&mut dispatch, "home", due + 500), Some(2));
+    dispatch.answered("home", OutboxId(2), Answer::Again, Millis(due + 500));
+    // It expires while it is put off: what waited behind it goes on.
+    let late = OutboxRow {
+        expires: Millis(900_000),
+        ..to_one(5)
+    };
+    dispatch.offer(late);
+    dispatch.tick(Millis(100_000));
+    let ends: Vec<_> = ended(&mut dispatch).into_iter().map(|(id, _)| id).collect();
+    assert_eq!(ends, [1, 3, 2]);
+    assert_eq!(next_id(&mut dispatch, "home", 100_000), Some(5));
+    dispatch.answered("home", OutboxId(4), taken(), Millis(0));
+    dispatch.answered("home", OutboxId(5), taken(), Millis(0));
+    dispatch.settled((1..=5).map(OutboxId));
+    assert_eq!((dispatch.rows(), dispatch.is_quiet()), (0, false));
+}
+
+#[test]
+fn nothing_leaves_before_the_store_told_of_what_was_written_earlier() {
+    let mut dispatch = Dispatch::new([("home".into(), HOME)]);
+    dispatch.offer(row(7, "home"));
+    assert_eq!(next_id(&mut dispatch, "home", 0), None, "after a start");
+    assert!(!dispatch.is_ready("home", Millis(0)));
+    read_through(&mut dispatch, &[row(3, "home"), row(7, "home")]);
+    assert_eq!(next_id(&mut dispatch, "home", 0), Some(3));
+    assert_eq!(next_id(&mut dispatch, "home", 0), Some(7));
+    dispatch.offer(row(9, "home"));
+    dispatch.read_missed();
+    assert_eq!(next_id(&mut dispatch, "home", 0), None, "after a loss");
+    read_through(
+        &mut dispatch,
+        &[row(3, "home"), row(7, "home"), row(8, "home")],
+    );
+    assert_eq!(next_id(&mut dispatch, "home", 0), Some(8));
+}
+
+#[test]
 fn a_dead_smsc_takes_no_room_from_another() {
     let mut dispatch = empty();
     (1..=50).for_each(|id| dispatch.offer(row(id, "away")));
@@ -154,6 +219,9 @@ fn a_row_settled_while_a_page_was_read_does_not_come_back_with_it() {
     dispatch.page(vec![row(1, "home")], true);
     assert_eq!((dispatch.rows(), dispatch.ask_page()), (0, None));
 }
+
+/// Numbers that messages go to.
+const NUMBERS: i64 = 3;
 
 /// What can happen, in any order.
 #[derive(Clone, Copy, Debug)]
@@ -186,12 +254,23 @@ struct Around {
     store: BTreeMap<i64, OutboxRow>,
     away: Vec<(&'static str, i64)>,
     taken: Vec<i64>,
+    /// Taken by the SMSC, settled or not.
+    answered: HashSet<i64>,
     page: Option<(Vec<OutboxRow>, bool)>,
     last: i64,
     now: i64,
 }
 
 impl Around {
+    /// No earlier message to the same number by the same SMSC is still to be taken.
+    fn is_next_to_its_number(&self, smsc: &str, id: i64) {
+        let earlier = self.store.range(..id).map(|(_, row)| row);
+        let mut earlier =
+            earlier.filter(|row| *row.smsc == *smsc && row.to == number(id % NUMBERS));
+        let waits = |row: &OutboxRow| !self.answered.contains(&row.id.0);
+        assert_eq!(earlier.find(|row| waits(row)), None, "{id} leaves before");
+    }
+
     fn happens(&mut self, what: Happening) {
         self.now += 400;
         match what {
@@ -199,9 +278,12 @@ impl Around {
                 self.last += 1;
                 let mut row = row(self.last, if away { "away" } else { "home" });
                 row.expires = Millis(i64::MAX);
+                row.to = number(self.last % NUMBERS);
                 self.store.insert(self.last, row.clone());
                 if told {
                     self.dispatch.offer(row);
+                } else {
+                    self.dispatch.read_missed();
                 }
             }
             Happening::Leave => {
@@ -209,6 +291,7 @@ impl Around {
                     if let Some(id) = next_id(&mut self.dispatch, smsc, self.now) {
                         assert!(self.store.contains_key(&id), "{id} was settled");
                         assert!(!self.away.contains(&(smsc, id)), "{id} is away twice");
+                        self.is_next_to_its_number(smsc, id);
                         self.away.push((smsc, id));
                     }
                 }
@@ -220,7 +303,10 @@ impl Around {
                 let answer = match kind {
                     0 => Answer::Again,
                     1 => Answer::NotBound,
-                    _ => taken(),
+                    _ => {
+                        self.answered.insert(id);
+                        taken()
+                    }
                 };
                 let now = Millis(self.now);
                 self.dispatch.answered(smsc, OutboxId(id), answer, now);
@@ -260,6 +346,7 @@ proptest! {
             store: BTreeMap::new(),
             away: Vec::new(),
             taken: Vec::new(),
+            answered: HashSet::new(),
             page: None,
             last: 0,
             now: 0,
