@@ -121,7 +121,12 @@ impl Gateway {
             let reach = SmscReach::new(Arc::clone(&smsc), store.reach(&smsc).await?);
             reaches.entry(smsc).or_insert(reach);
         }
-        let reached = |bind: Bind| reaches.get(&bind.smsc()).cloned().map(|reach| (bind, reach));
+        let reached = |bind: Bind| {
+            reaches
+                .get(&bind.smsc())
+                .cloned()
+                .map(|reach| (bind, reach))
+        };
         let binds = binds.into_iter().filter_map(reached).collect();
         let (doorway, metrics_doorway) = doorways(&config, &http_metrics).await?;
         let addresses = Addresses {

@@ -123,7 +123,8 @@ async fn show<B: Views>(args: &ShowArgs, books: &B, output: &mut dyn Write) -> R
     let record = record.ok_or_else(|| Fault::NotFound(format!("no purchase {}", args.id)))?;
     let mut shown = shown(&record);
     if let Value::Object(fields) = &mut shown {
-        let received = hex(&record.evidence.received);
+        // What proves the order, as an auditor checks it.
+        let received = hex::encode(&record.evidence.received);
         fields.insert("received".to_owned(), received.into());
         let messages = books.sent_of(args.id).await?;
         let messages = messages.iter().map(message).collect();
@@ -265,11 +266,6 @@ fn message(sent: &Sent) -> Value {
         "id": sent.id.0, "smsc": row.smsc, "to": row.to.to_string(), "taken": utc(row.at),
         "receipt": row.state,
     })
-}
-
-/// What proves the order, as an auditor checks it.
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 const fn refused_for(state: State) -> Option<&'static str> {

@@ -16,7 +16,9 @@ use crate::domain::purchase::State;
 use crate::domain::recent::ByReference;
 use crate::gateway::context::Context;
 use crate::gateway::identity;
-use crate::gateway::member::{Arrival, Content, KioskItem, LineImport, Member};
+use crate::gateway::member::{
+    Arrival, Content, KioskItem, KioskOrder, LineImport, Member, Receipt,
+};
 use crate::gateway::policy::after_s;
 use crate::gateway::world::{Wants, World};
 use crate::sms::Message;
@@ -80,15 +82,7 @@ pub fn first_wants(member: &Member, wants: &mut Wants) {
                 wants.part_senders.insert((key.sender, key.trusted));
             }
         }
-        Member::KioskOrder(order) => {
-            wants.terminals.insert(order.terminal.clone());
-            if let KioskItem::Item { code, .. } = order.what {
-                wants.terminal_items.insert((order.terminal.clone(), code));
-            }
-            let reference = (order.terminal.clone(), Arc::clone(&order.client_reference));
-            wants.client_references.insert(reference);
-            wants.pons.extend(order.candidates);
-        }
+        Member::KioskOrder(order) => kiosk_wants(order, wants),
         Member::TerminalAct(act) => {
             wants.terminals.insert(act.terminal.clone());
             wants.acks.insert((act.terminal.clone(), act.ack));
@@ -107,17 +101,7 @@ pub fn first_wants(member: &Member, wants: &mut Wants) {
         Member::OutboxRetry(id) => {
             wants.outbox.insert(*id);
         }
-        Member::Receipt(receipt) => {
-            let by_id = receipt.candidates.first();
-            match receipt.to {
-                Some(to) => {
-                    wants.sent_to.insert(to);
-                }
-                None => wants
-                    .sent_ids
-                    .extend(by_id.map(|id| (Arc::clone(&receipt.smsc), Arc::clone(id)))),
-            }
-        }
+        Member::Receipt(receipt) => receipt_wants(receipt, wants),
         Member::LoadPurse(load) => {
             wants.references.insert(Arc::clone(&load.reference));
         }
@@ -161,6 +145,25 @@ fn line_wants(line: &LineImport, wants: &mut Wants) {
     wants.numbers.insert(line.msisdn);
     wants.iccids.insert(Arc::clone(&line.iccid));
     wants.cards.insert(Arc::clone(&line.iccid));
+}
+
+fn kiosk_wants(order: &KioskOrder, wants: &mut Wants) {
+    wants.terminals.insert(order.terminal.clone());
+    if let KioskItem::Item { code, .. } = order.what {
+        wants.terminal_items.insert((order.terminal.clone(), code));
+    }
+    let reference = (order.terminal.clone(), Arc::clone(&order.client_reference));
+    wants.client_references.insert(reference);
+    wants.pons.extend(order.candidates);
+}
+
+fn receipt_wants(receipt: &Receipt, wants: &mut Wants) {
+    if let Some(to) = receipt.to {
+        wants.sent_to.insert(to);
+    } else if let Some(id) = receipt.candidates.first() {
+        let key = (Arc::clone(&receipt.smsc), Arc::clone(id));
+        wants.sent_ids.insert(key);
+    }
 }
 
 /// Opens a member's content. Called once for each, in order of arrival, when the rows of

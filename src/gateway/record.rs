@@ -258,6 +258,25 @@ pub struct OutboxRow {
     pub expires: Millis,
 }
 
+/// A message that the SMSC took and of which a receipt may come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentRow {
+    /// Which SMSC took it, by any of its binds.
+    pub smsc: Arc<str>,
+    /// The SMSC's id for it, which may be alike for all.
+    pub message_id: Arc<str>,
+    /// Where to.
+    pub to: Msisdn,
+    /// The reference that it carried.
+    pub reference: u16,
+    /// Of which purchase it spoke.
+    pub purchase: Option<PurchaseId>,
+    /// When it was taken.
+    pub at: Millis,
+    /// What the receipt said.
+    pub state: Option<Arc<str>>,
+}
+
 /// A short message ready to be submitted: 3GPP TS 23.040 fields as SMPP carries them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShortMessage {

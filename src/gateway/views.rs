@@ -13,8 +13,7 @@ use crate::domain::ids::{BillId, MerchantId, OutboxId, PurchaseId, SubscriberId,
 use crate::domain::ledger::Balance;
 use crate::domain::money::Currency;
 use crate::gateway::books::StoreError;
-use crate::gateway::record::{OutboxRow, PurchaseRecord};
-use crate::gateway::world::SentRow;
+use crate::gateway::record::{OutboxRow, PurchaseRecord, SentRow};
 
 /// What commands read. Each list comes in the order of its key, above `after`, `most` at a time.
 ///

@@ -23,7 +23,7 @@ use crate::domain::msisdn::Msisdn;
 use crate::domain::pon::Pon;
 use crate::domain::purchase::State;
 use crate::domain::subscriber::Line;
-use crate::gateway::record::{BillingEntry, OutboxRow, PurchaseRecord, Transfer};
+use crate::gateway::record::{BillingEntry, OutboxRow, PurchaseRecord, SentRow, Transfer};
 use crate::gateway::table::Table;
 use crate::sms::reassembly::{PartKey, PartSet};
 use crate::sv::log::LogRecord;
@@ -87,25 +87,6 @@ pub struct TakenReference {
     pub currency: Currency,
     /// For a payment: whose.
     pub subscriber: Option<SubscriberId>,
-}
-
-/// A message that the SMSC took and of which a receipt may come.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SentRow {
-    /// Which SMSC took it, by any of its binds.
-    pub smsc: Arc<str>,
-    /// The SMSC's id for it, which may be alike for all.
-    pub message_id: Arc<str>,
-    /// Where to.
-    pub to: Msisdn,
-    /// The reference that it carried.
-    pub reference: u16,
-    /// Of which purchase it spoke.
-    pub purchase: Option<PurchaseId>,
-    /// When it was taken.
-    pub at: Millis,
-    /// What the receipt said.
-    pub state: Option<Arc<str>>,
 }
 
 /// The last closed batch of the billing stream.

@@ -239,7 +239,7 @@ const REFUSED_COUNTS_MS: i64 = 60_000;
 const EARLY_WAITS: [Duration; 3] = [
     Duration::from_millis(100),
     Duration::from_millis(900),
-    Duration::from_millis(2_000),
+    Duration::from_secs(2),
 ];
 /// Receipts of no message may wait in a quarter of the places, so that orders always find one.
 const EARLY_SHARE: usize = 4;

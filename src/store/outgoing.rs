@@ -11,8 +11,7 @@ use crate::domain::ids::{MerchantId, OutboxId, PurchaseId, SubscriberId};
 use crate::domain::ledger::Account;
 use crate::domain::msisdn::Msisdn;
 use crate::gateway::books::StoreError;
-use crate::gateway::record::{BillingEntry, Channel, EntryKind, OutboxRow, ShortMessage};
-use crate::gateway::world::SentRow;
+use crate::gateway::record::{BillingEntry, Channel, EntryKind, OutboxRow, SentRow, ShortMessage};
 use crate::store::codec::{put_charge, take_charge};
 use crate::store::rows::{Columns, Rows, corrupt};
 

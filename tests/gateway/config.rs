@@ -239,7 +239,7 @@ level = \"loud\"
         "svgate.toml:13: [[smsc]] port: invalid value: integer `70000`",
         "svgate.toml:14: [[smsc]] system_id: must have at most 15",
         "svgate.toml:15: [[smsc]] bind: unknown variant `both`, expected one of `trx`",
-        "svgate.toml:16: [[smsc]] password: unknown key; known here: name, host",
+        "svgate.toml:16: [[smsc]] password: unknown key; known here: name, smsc, host",
         "svgate.toml:18: [purchase] acept_within_s: unknown key; known here: accept_within_s",
         "svgate.toml:19: [purchase] alive_s: invalid type: string \"60\", expected u32; such as \
          alive_s = 60",

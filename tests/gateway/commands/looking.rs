@@ -74,12 +74,7 @@ async fn an_unknown_end_is_listed_shown_and_decided_by_a_person_once() {
         "{shown}"
     );
     assert!(!shown.contains("491700000000"), "{shown}");
-    let received: String = Phone::new(0)
-        .espresso(0)
-        .received
-        .iter()
-        .map(|octet| format!("{octet:02x}"))
-        .collect();
+    let received = hex::encode(Phone::new(0).espresso(0).received);
     assert!(shown.contains(&received), "{shown}");
 
     let resolve = format!("resolve {id} --supplied none --who ada --why jammed");
