@@ -1,6 +1,7 @@
 //! The running gateway between a message centre and a machine, all over loopback.
 
 mod binds;
+mod malformed;
 mod metrics;
 mod receipts;
 mod rig;

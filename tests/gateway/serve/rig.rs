@@ -125,7 +125,9 @@ impl Rig {
         let (stop, stops) = mpsc::channel(2);
         self.stop = Some(stop);
         self.gateway.spawn(gateway.run(stops));
-        within(self.smsc.until_bound(self.config.smsc.len())).await;
+        let port = self.smsc.address().port();
+        let binds = self.config.smsc.iter().filter(|bind| bind.port == port);
+        within(self.smsc.until_bound(binds.count())).await;
     }
 
     /// The books, beside the gateway or without it.
@@ -234,7 +236,7 @@ impl Lock {
 }
 
 /// What a phone sent, as the message centre delivers it.
-fn deliver_sm(arrival: &Arrival) -> ShortMessage {
+pub(crate) fn deliver_sm(arrival: &Arrival) -> ShortMessage {
     let plain = ShortMessage {
         source: Address::international(arrival.sender.unwrap().expose_digits()),
         destination: Address {
