@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use svgate::config::faults::Faults;
+use svgate::config::smsc::SmscConfig;
 use svgate::config::{Config, SHIPPED};
 
 fn read(text: &str) -> Result<Config, Faults> {
@@ -408,7 +409,7 @@ password_file = \"smsc-main.password\"
 bind = \"tx\"
 ";
     let config = read(&format!("{base}{transmitter}")).unwrap_or_else(|faults| panic!("{faults}"));
-    let smscs: Vec<_> = config.smsc.iter().map(|bind| bind.smsc()).collect();
+    let smscs: Vec<_> = config.smsc.iter().map(SmscConfig::smsc).collect();
     assert_eq!(smscs, ["main".into(), "main".into()]);
     let told_of = told(&format!("{base}{transmitter}alphabet = \"latin1\"\n"));
     assert_eq!(told_of.len(), 1, "{told_of:?}");
