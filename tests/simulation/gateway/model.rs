@@ -239,11 +239,7 @@ impl Model {
 
     /// The price list's amounts, and one order that was not paid before.
     fn explain_payment(&mut self, row: &Row, batch: &Batch<'_>, town: &Town) -> Checked {
-        let received = hex::decode(&row.received).unwrap_or_default();
-        // A packet that came in parts is kept with the header that names it.
-        let received = received
-            .strip_prefix(&[0x02, 0x70, 0x00])
-            .map_or_else(|| received.clone(), <[u8]>::to_vec);
+        let received = said(row);
         let subscriber = row.subscriber.unwrap_or_default();
         let line = |lines: &[LineRow]| lines.iter().find(|line| line.0 == subscriber).cloned();
         let lines = [line(&self.lines), line(&batch.left.lines)];
@@ -490,6 +486,15 @@ impl Model {
 
 pub fn ensure(holds: bool, wrong: impl FnOnce() -> String) -> Checked {
     if holds { Ok(()) } else { Err(wrong()) }
+}
+
+/// What the subscriber sent: a packet that came in parts is kept with the header that names it.
+fn said(row: &Row) -> Vec<u8> {
+    let received = hex::decode(&row.received).unwrap_or_default();
+    match received.strip_prefix(&[0x02, 0x70, 0x00]) {
+        Some(packet) => packet.to_vec(),
+        None => received,
+    }
 }
 
 /// Pieces given out; a refusal's number is not one.
