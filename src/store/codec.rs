@@ -354,8 +354,7 @@ pub(super) fn take_purchase(c: &mut Columns<'_>) -> Result<PurchaseRecord, Store
         entry: None,
         reason: None,
     };
-    let (name, number) = (c.text()?, c.small()?);
-    record.life.state = state(name, number).ok_or_else(|| corrupt("purchase.state"))?;
+    record.life.state = take_state(c)?;
     record.refunded = take_charge(c)?;
     record.changed = Millis(c.int()?);
     record.deadline = c.opt_int()?.map(Millis);
@@ -406,6 +405,11 @@ fn state_number(state: State) -> u8 {
         | State::Refunded
         | State::Unknown => 0,
     }
+}
+
+pub(super) fn take_state(c: &mut Columns<'_>) -> Result<State, StoreError> {
+    let (name, number) = (c.text()?, c.small()?);
+    state(name, number).ok_or_else(|| corrupt("purchase.state"))
 }
 
 fn state(name: &str, number: u8) -> Option<State> {

@@ -11,11 +11,11 @@ use crate::gateway::member::{AckView, Denied, Member, Outcome};
 use crate::gateway::record::{BillingEntry, OutboxRow};
 use crate::gateway::world::ClosedBatch;
 use crate::store::Store;
-use crate::store::codec::take_purchase;
+use crate::store::codec::{pon, take_state};
 use crate::store::outgoing::{take_entry, take_outbox};
 use crate::store::rows::Columns;
 use crate::store::sqlite::unavailable;
-use crate::store::tables::{BILLING_ENTRY, OUTBOX, PURCHASE};
+use crate::store::tables::{BILLING_ENTRY, OUTBOX};
 
 impl Books for Store {
     async fn submit_within(
@@ -27,16 +27,10 @@ impl Books for Store {
     }
 
     async fn acks(&self, question: AckQuestion) -> Result<Result<Acks, Denied>, StoreError> {
-        let columns = PURCHASE.list("p.");
-        let sql = format!(
-            "select t.seen_ms, t.token_sha256, o.ack, {columns} from terminal t
-             left join open_ack o on o.terminal_id = t.terminal_id and o.ack > ?2
-             left join purchase p on p.purchase_id = o.purchase_id
-             where t.terminal_id = ?1 order by o.ack limit {ACKS_MAX}"
-        );
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let query = sqlx::query(ACKS)
             .bind(question.terminal.as_str().to_owned())
-            .bind(question.after);
+            .bind(question.after)
+            .bind(ACKS_MAX);
         let rows = query
             .fetch_all(&self.readers)
             .await
@@ -47,8 +41,8 @@ impl Books for Store {
             let mut c = Columns::from(row, 0);
             acks.seen = Millis(c.int()?);
             known = c.opt_octets()? == Some(&question.token_sha256);
-            if c.opt_int()?.is_some() {
-                acks.acks.extend(view(&mut c, question.now)?);
+            if let Some(ack) = c.opt_int()? {
+                acks.acks.extend(view(&mut c, ack, question.now)?);
             }
         }
         Ok(if known {
@@ -152,27 +146,31 @@ pub(super) fn batch(row: &SqliteRow) -> Result<StoredBatch, StoreError> {
 pub(super) const BATCHES: &str = "select sequence, from_no, to_no, closed_ms, sha256 from batch
      where sequence >= ?1 order by sequence limit ?2";
 
+/// What a poll shows, and no more: most polls find nothing, and every column of nothing costs too.
+const ACKS: &str = "select t.seen_ms, t.token_sha256, o.ack, p.purchase_id, p.state,
+     p.state_units, p.item, p.units, p.wholesale_minor, p.currency, p.pon, p.deadline_ms
+     from terminal t
+     left join open_ack o on o.terminal_id = t.terminal_id and o.ack > ?2
+     left join purchase p on p.purchase_id = o.purchase_id
+     where t.terminal_id = ?1 order by o.ack limit ?3";
+
 /// An open ack of a poll, unless the purchase reached its end meanwhile.
-fn view(c: &mut Columns<'_>, now: Millis) -> Result<Option<AckView>, StoreError> {
-    let record = take_purchase(c)?;
-    let (Some(ack), Some(currency)) = (record.ack, record.currency) else {
-        return Ok(None);
-    };
-    if !record.life.state.ack_is_open() {
-        return Ok(None);
-    }
-    Ok(Some(AckView {
+fn view(c: &mut Columns<'_>, ack: i64, now: Millis) -> Result<Option<AckView>, StoreError> {
+    let view = AckView {
         ack,
-        purchase: record.life.id,
-        state: record.life.state,
-        item: record.item,
-        units: record.life.units,
-        value: record.charge.wholesale,
-        currency,
-        pon: record.pon,
-        remaining_ms: record.deadline.map(|deadline| deadline.since(now).max(0)),
+        purchase: PurchaseId(c.int()?),
+        state: take_state(c)?,
+        item: c.opt_parsed()?,
+        units: c.small()?,
+        value: c.small()?,
+        currency: c.parsed()?,
+        pon: c.opt_small::<u32>()?.map(pon).transpose()?,
+        remaining_ms: c
+            .opt_int()?
+            .map(|deadline| Millis(deadline).since(now).max(0)),
         taken: true,
-    }))
+    };
+    Ok(view.state.ack_is_open().then_some(view))
 }
 
 /// Batches of one answer: a year of hourly files.
