@@ -33,13 +33,19 @@ pub(super) async fn open(options: &StoreOptions) -> Result<(Writing, SqlitePool)
         .execute(&mut connection)
         .await
         .map_err(|e| unavailable(&e))?;
+    let reading = base
+        .clone()
+        .pragma("query_only", "on")
+        .pragma("cache_size", READER_CACHE);
     let readers = SqlitePoolOptions::new()
         .min_connections(1)
         .max_connections(READERS)
         .acquire_timeout(Duration::from_secs(10))
         .idle_timeout(None)
         .max_lifetime(None)
-        .connect_with(base.clone().pragma("query_only", "on"))
+        // A file does not hang up; asking it would double the way to the reader's thread.
+        .test_before_acquire(false)
+        .connect_with(reading)
         .await
         .map_err(|e| unavailable(&e))?;
     let checkpoints = match options.path {
@@ -151,13 +157,17 @@ static IN_MEMORY: AtomicU64 = AtomicU64::new(0);
 const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "books", include_str!("migrations/0001_books.sql"))];
 /// Polls and commands; each is a thread of its own.
 const READERS: u32 = 4;
+/// KiB, negative: what is in the file is read where the system has it, so that only pages of the
+/// log are copied.
+const READER_CACHE: &str = "-4096";
 /// How long a command waits for the writer's lock, and the writer for a command's.
 const BUSY: Duration = Duration::from_secs(10);
 /// How long a checkpoint that holds the writer waits for readers.
 const CHECKPOINT_BUSY: Duration = Duration::from_millis(100);
 /// Rows that wait for the reader: more than one round reads, so that the thread never stops.
 const ROW_BUFFER: usize = 16_384;
-/// Combinations of tables that batches touch.
-const STATEMENTS: usize = 400;
+/// Texts of batches that are kept prepared. Orders alone meet some dozens again and again; with the
+/// words of machines between them hardly two batches have the same text, and each takes 1 MB.
+const STATEMENTS: usize = 64;
 /// The file is read through the page cache of the system, up to 64 GiB of it.
 const MMAP_OCTETS: &str = "68719476736";
