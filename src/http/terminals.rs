@@ -23,7 +23,7 @@ use crate::http::boots::Boot;
 use crate::http::openapi::Refused;
 use crate::http::problem::Problem;
 use crate::http::terminal_auth::{AckNumber, Caller};
-use crate::http::wakes::Rang;
+use crate::http::wakes::{Mark, Rang};
 use crate::http::{HttpState, body, report};
 use crate::vend::{
     AckJson, AcksJson, ActJson, CLOSED_ACK, PollEnd, ReportJson, WAIT_MAX_S, poll_again_ms,
@@ -58,6 +58,7 @@ pub(super) async fn acks<B: Books>(
     let query = AcksQuery::of(request.uri())?;
     let boot = Boot::of(request.headers());
     drop(request);
+    let mark = http.wakes.mark(&caller.terminal);
     // The first reading proves the credential: only then may the caller displace another's wait.
     let first = read(&http, &caller, query.after).await?;
     if let Some(boot) = boot {
@@ -70,7 +71,7 @@ pub(super) async fn acks<B: Books>(
     }
     let (acks, end) = {
         let mut seen = std::pin::pin!(seen);
-        let mut waited = std::pin::pin!(wait(&http, &caller, &query));
+        let mut waited = std::pin::pin!(wait(&http, &caller, &query, mark));
         tokio::select! {
             biased;
             () = &mut seen => waited.await?,
@@ -221,33 +222,33 @@ async fn read<B: Books>(http: &HttpState<B>, caller: &Caller, after: i64) -> Res
     Ok(http.books.acks(question).await??)
 }
 
-/// Waits for an ack. The reading after `subscribe` closes the gap before it, and the one at the end
-/// is the net below every wake.
+/// Waits for an ack that came after `mark`. The reading at the end is the net below every wake.
 async fn wait<B: Books>(
     http: &HttpState<B>,
     caller: &Caller,
     query: &AcksQuery,
+    mark: Mark,
 ) -> Result<(Acks, PollEnd), Problem> {
     let waiter = http
         .wakes
-        .subscribe(&caller.terminal)
+        .subscribe(&caller.terminal, mark)
         .map_err(|_| Problem::unavailable("too many terminals wait", CROWDED_RETRY_S))?;
     let mut over = std::pin::pin!(tokio::time::sleep(Duration::from_secs(query.wait.into())));
     loop {
-        let acks = read(http, caller, query.after).await?;
-        if !acks.acks.is_empty() {
-            return Ok((acks, PollEnd::News));
-        }
         let end = tokio::select! {
             biased;
             rang = waiter.rang() => match rang {
-                Rang::News => continue,
+                Rang::News => PollEnd::News,
                 Rang::Displaced => PollEnd::Displaced,
                 Rang::Closing => PollEnd::Closing,
             },
             () = &mut over => PollEnd::Waited,
         };
-        return Ok((read(http, caller, query.after).await?, end));
+        let acks = read(http, caller, query.after).await?;
+        // A wake without an ack: of a terminal in the same place, or of one that was settled since.
+        if !acks.acks.is_empty() || end != PollEnd::News {
+            return Ok((acks, end));
+        }
     }
 }
 

@@ -92,7 +92,8 @@ impl Commits {
                 let us = u64::try_from(ms).unwrap_or(0).saturating_mul(1_000);
                 self.metrics.purchases.took(Stage::Accepted, us);
             }
-            if let Some(terminal) = &step.terminal {
+            // Only a payment opens an ack; what a machine said itself is no news to it.
+            if let (State::Paid, Some(terminal)) = (step.state, &step.terminal) {
                 self.wakes.wake(terminal);
             }
         }

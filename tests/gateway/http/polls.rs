@@ -86,7 +86,15 @@ async fn a_commit_between_a_reading_and_the_wait_is_seen_at_once() {
             // The commit and its wake fall between what a reading saw and its return.
             gateway.books.rows().commit_during_reading = Some((reading, gateway.wakes.clone()));
             let poll = gateway.poll("after=0&wait=25").send();
-            let answer = tokio::time::timeout(Duration::from_secs(5), poll)
+            // A wake for nothing brings the second reading about.
+            let wake = async {
+                while gateway.wakes.waiting() == 0 && gateway.books.readings() == 0 {
+                    tokio::task::yield_now().await;
+                }
+                gateway.wakes.wake(&terminal());
+            };
+            let both = async { tokio::join!(poll, wake).0 };
+            let answer = tokio::time::timeout(Duration::from_secs(5), both)
                 .await
                 .unwrap();
             let polled: AcksJson = answer.unwrap().json().await.unwrap();
@@ -101,8 +109,7 @@ async fn an_ack_whose_wake_never_came_is_found_at_the_end_of_the_wait() {
     with_gateway(async |gateway| {
         let poll = gateway.poll("after=0&wait=1").send();
         let commit = async {
-            // The second reading is the one after which it waits.
-            while gateway.books.readings() < 2 {
+            while gateway.wakes.waiting() < 1 {
                 tokio::task::yield_now().await;
             }
             gateway.books.publish(1, State::Paid);
@@ -150,7 +157,8 @@ async fn the_newest_polls_of_a_machine_win_and_a_stranger_displaces_nobody() {
             stranger.await;
             let third = polled(2);
             let wake = async {
-                while gateway.books.readings() < 7 {
+                // Of the three polls, of the stranger, and the last one of who was displaced.
+                while gateway.books.readings() < 5 {
                     tokio::task::yield_now().await;
                 }
                 gateway.books.publish(1, State::Paid);
