@@ -1,6 +1,6 @@
 'use strict';
 // Runs a command beside a gateway that lives: an SMSC is bound, and orders for the first machine
-// come in all the time; the command plays that machine.
+// come in all the time; the command plays that machine, and starts when it has an ack.
 //
 //   node with_gateway.js --svgate BINARY --dir DIR -- COMMAND ARG …
 //
@@ -24,6 +24,7 @@ const ORDERS = 4000;
 const ORDERS_PER_S = 20;
 const BOUND_WITHIN_MS = 20_000;
 const STOP_WITHIN_MS = 40_000;
+const POLLS_MAX = 4;
 
 async function main() {
   const { values, positionals } = parseArgs({
@@ -58,6 +59,7 @@ async function main() {
     TERMINAL: machine.id,
     TOKEN: site.tokens[machine.id],
   };
+  await firstAck(env);
   const [command, ...args] = positionals;
   const child = spawn(command, args, { stdio: 'inherit', env });
   const status = await new Promise((resolve) => {
@@ -70,6 +72,18 @@ async function main() {
   if (lived && stopped === 0) return status;
   console.log(`the gateway: ${[...gateway.crashes, stopped].join(', ')}`);
   return 1;
+}
+
+/** Waits until the machine has something to act on; its token is seen to open its door. */
+async function firstAck({ HTTP, TERMINAL, TOKEN }) {
+  for (let poll = 0; poll < POLLS_MAX; poll += 1) {
+    const answer = await fetch(`${HTTP}/v1/terminals/${TERMINAL}/acks?after=0&wait=10`, {
+      headers: { authorization: `Bearer ${TOKEN}` },
+    });
+    if (answer.status !== 200) throw new Error(`the machine's poll was answered ${answer.status}`);
+    if ((await answer.json()).acks.length > 0) return;
+  }
+  throw new Error('no order came through');
 }
 
 main().then((status) => process.exit(status), (error) => {
