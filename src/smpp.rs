@@ -5,3 +5,4 @@ pub mod link;
 pub mod pdu;
 pub mod receipt;
 pub mod session;
+pub mod ussd;

@@ -10,7 +10,7 @@ use super::gsm7::{self, Tables};
 use super::segments::smsc_has;
 
 /// A text as a USSD `submit_sm` carries it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UssdString {
     /// `data_coding`: 0x0F, or 0x48 for UCS2.
     pub data_coding: u8,
@@ -19,6 +19,9 @@ pub struct UssdString {
 }
 
 impl UssdString {
+    /// `data_coding` of UCS2 without a class.
+    pub const UCS2: u8 = 0x48;
+
     /// Writes `text` in the default alphabet if that has it, else in UCS2.
     ///
     /// # Errors
@@ -30,7 +33,7 @@ impl UssdString {
             let octets: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
             within(octets.len() / 2, MAX_UNITS)?;
             return Ok(Self {
-                data_coding: UCS2,
+                data_coding: Self::UCS2,
                 octets,
             });
         };
@@ -76,9 +79,6 @@ const MAX_UNITS: usize = 80;
 
 /// `data_coding` of 7-bit text in whatever language.
 const LANGUAGE_UNSPECIFIED: u8 = 0x0F;
-
-/// `data_coding` of UCS2 without a class.
-const UCS2: u8 = 0x48;
 
 #[cfg(test)]
 mod tests {
