@@ -14,6 +14,7 @@ pub mod reassembly;
 pub mod segments;
 
 pub mod user_data;
+pub mod ussd_pages;
 pub mod ussd_string;
 
 use std::fmt;

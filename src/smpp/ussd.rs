@@ -211,13 +211,14 @@ impl<T: Default> Sessions<T> {
             Meaning::BeginOrAnswer if known.is_none() && heard.dialled.is_some() => {
                 return self.begin(phone, message, heard, now);
             }
-            Meaning::Answer | Meaning::BeginOrAnswer => self.tell_late(message, &heard),
             Meaning::Release if same => self.end(phone, End::Released),
             Meaning::Unknown if same => {
                 self.tell_late(message, &heard);
                 self.end(phone, End::Confused);
             }
-            Meaning::Unknown => self.tell_late(message, &heard),
+            Meaning::Answer | Meaning::BeginOrAnswer | Meaning::Unknown => {
+                self.tell_late(message, &heard);
+            }
             Meaning::Release | Meaning::Note => {}
         }
         Received::Taken

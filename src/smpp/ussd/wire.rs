@@ -85,14 +85,15 @@ impl Dialect {
         let mark = mark.and_then(|tag| Mark::read(message.tlvs.octets(tag)?));
         let text = text(message, smsc);
         let dialled = self.dialled(&text, message);
-        let meaning = match self.meaning(message.tlvs.ussd_service_op()) {
-            Meaning::BeginOrAnswer if dialled.is_some() && is_code(text.trim()) => Meaning::Begin,
-            meaning => meaning,
-        };
-        let ends = mark.is_some_and(|mark| self.ends(&mark));
+        let mut meaning = self.meaning(message.tlvs.ussd_service_op());
+        if mark.is_some_and(|mark| self.ends(&mark)) {
+            // Whatever the operation is.
+            meaning = Meaning::Release;
+        } else if meaning == Meaning::BeginOrAnswer && is_code(text.trim()) {
+            meaning = Meaning::Begin;
+        }
         Heard {
-            // Tata ends a session by the bit of whatever operation.
-            meaning: if ends { Meaning::Release } else { meaning },
+            meaning,
             mark,
             text,
             dialled,
