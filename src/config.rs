@@ -20,6 +20,7 @@ use crate::config::places::{
 use crate::config::reading::{Example, Placed, Reading, Section};
 use crate::config::rules::{BillingConfig, ClassConfig, FeeConfig, PurchaseConfig, TaxConfig};
 use crate::config::smsc::SmscConfig;
+use crate::config::ussd::{Ussd, UssdConfig, UssdFiles};
 use crate::dialogue::texts::{TextError, Texts};
 use crate::gateway::context::Context;
 use crate::gateway::policy::Policy;
@@ -33,6 +34,7 @@ pub mod places;
 pub mod reading;
 pub mod rules;
 pub mod smsc;
+pub mod ussd;
 
 /// Everything that an operator decides, one field for each section of the file.
 #[derive(Clone, Debug)]
@@ -53,6 +55,8 @@ pub struct Config {
     pub metrics: MetricsConfig,
     /// `[purchase]`
     pub purchase: PurchaseConfig,
+    /// `[ussd]`
+    pub ussd: UssdConfig,
     /// `[billing]`
     pub billing: BillingConfig,
     /// `[[class]]`, among them `standard`.
@@ -100,6 +104,7 @@ impl Config {
         let http = from.section("http", example);
         let metrics = from.section("metrics", example);
         let purchase = from.section("purchase", example);
+        let ussd = from.section("ussd", example);
         let billing = from.section("billing", example);
         let class: Vec<Placed<ClassConfig>> = from.sections("class", example);
         let tax: Vec<Placed<TaxConfig>> = from.sections("tax", example);
@@ -123,8 +128,8 @@ impl Config {
         else {
             return Err(Faults::default());
         };
-        let (Some(purchase), Some(billing), Some(texts), Some(export), Some(log)) =
-            (purchase, billing, texts, export, log)
+        let (Some(purchase), Some(ussd), Some(billing), Some(texts), Some(export), Some(log)) =
+            (purchase, ussd, billing, texts, export, log)
         else {
             return Err(Faults::default());
         };
@@ -138,6 +143,7 @@ impl Config {
             http: origin.keep("http", http),
             metrics: origin.keep("metrics", metrics),
             purchase: origin.keep("purchase", purchase),
+            ussd: origin.keep("ussd", ussd),
             billing: origin.keep("billing", billing),
             class: origin.keep_all("class", class),
             tax: origin.keep_all("tax", tax),
@@ -187,14 +193,22 @@ impl Config {
     ///
     /// [`ConfigError`]: the folder can't be read, or everything that is wrong in its files.
     pub fn texts(&self) -> Result<Texts, ConfigError> {
-        let files = match &self.texts.folder {
-            Some(folder) => text_files(folder).map_err(|source| ConfigError::Unreadable {
-                file: folder.clone(),
-                source,
-            })?,
-            None => BTreeMap::new(),
-        };
+        let files = text_files(self.texts.folder.as_deref())?;
         Texts::with_files(fits_one_message, files).map_err(ConfigError::Texts)
+    }
+
+    /// The menu, and the dialect of each bind that carries USSD, by the bind's name.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`]: a folder can't be read, or everything that is wrong in its files and in
+    /// what the binds say of dialects.
+    pub fn ussd(&self) -> Result<Ussd, ConfigError> {
+        let files = UssdFiles {
+            menu: text_files(self.ussd.menu.as_deref())?,
+            dialects: text_files(self.ussd.dialects.as_deref())?,
+        };
+        Ussd::gather(files, &self.ussd, &self.smsc).map_err(ConfigError::Ussd)
     }
 
     /// What every decision may look at.
@@ -224,7 +238,9 @@ impl Config {
         let places = places
             .into_iter()
             .chain(tls.flat_map(|tls| [&mut tls.certificate_file, &mut tls.key_file]))
-            .chain(self.texts.folder.as_mut());
+            .chain(self.texts.folder.as_mut())
+            .chain(self.ussd.dialects.as_mut())
+            .chain(self.ussd.menu.as_mut());
         for place in places {
             *place = folder.join(&place);
         }
@@ -251,6 +267,9 @@ pub enum ConfigError {
     /// What is wrong in the operator's texts.
     #[error("{}", lines_of(.0))]
     Texts(Vec<TextError>),
+    /// What is wrong in the menu or in a dialect.
+    #[error("{}", .0.join("\n"))]
+    Ussd(Vec<String>),
 }
 
 /// The configuration that comes with svgate: every key with its unit and default.
@@ -322,7 +341,18 @@ fn binds_fit(reading: &mut Reading<'_>, binds: &[Placed<SmscConfig>]) {
     }
 }
 
-fn text_files(folder: &Path) -> std::io::Result<BTreeMap<String, String>> {
+/// The files `*.toml` of an operator's folder, if there is one.
+fn text_files(folder: Option<&Path>) -> Result<BTreeMap<String, String>, ConfigError> {
+    let Some(folder) = folder else {
+        return Ok(BTreeMap::new());
+    };
+    toml_files(folder).map_err(|source| ConfigError::Unreadable {
+        file: folder.to_owned(),
+        source,
+    })
+}
+
+fn toml_files(folder: &Path) -> std::io::Result<BTreeMap<String, String>> {
     let mut files = BTreeMap::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
@@ -344,7 +374,7 @@ fn lines_of(errors: &[TextError]) -> String {
     lines.join("\n")
 }
 
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 16] = [
     "node",
     "store",
     "keys",
@@ -353,6 +383,7 @@ const SECTIONS: [&str; 15] = [
     "http",
     "metrics",
     "purchase",
+    "ussd",
     "billing",
     "class",
     "tax",

@@ -12,4 +12,5 @@ pub mod secured_order;
 pub mod secured_reply;
 pub mod sms_command;
 pub mod texts;
+pub mod ussd_menu;
 pub mod words;

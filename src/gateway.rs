@@ -8,6 +8,7 @@
 
 pub mod audit;
 pub mod books;
+pub mod browse;
 pub mod context;
 pub mod deadlines;
 pub mod decide;

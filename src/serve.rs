@@ -23,6 +23,7 @@ mod steady;
 mod stop;
 mod timers;
 mod tray;
+mod ussd;
 mod watched;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::mpsc;
 
 use crate::config::Config;
+use crate::config::ussd::Ussd;
 use crate::domain::Millis;
 use crate::gateway::books::StoreError;
 use crate::gateway::context::Context;
@@ -46,7 +48,7 @@ use crate::http::wakes::Wakes;
 use crate::http::{HttpSettings, HttpState, Surroundings};
 use crate::serve::commits::{Commits, keep_journal};
 use crate::serve::figures::Figures;
-use crate::serve::links::{Bind, Binds, Started};
+use crate::serve::links::{Bind, Binds, Desks, Started};
 use crate::serve::outbox::{Outbox, Way};
 use crate::serve::reach::{SmscReach, keep_reach};
 use crate::serve::running::{Part, Running, Stage, ending};
@@ -63,6 +65,8 @@ pub use self::stop::{Signals, Stops};
 pub struct Gateway {
     config: Config,
     surroundings: Surroundings,
+    context: Arc<Context>,
+    ussd: Ussd,
     store: Store,
     writer: Writer,
     last_commit: Option<Millis>,
@@ -112,7 +116,9 @@ impl Gateway {
         };
         let clock = Arc::clone(&surroundings.now);
         let on_commit = commits.on_commit();
-        let (store, writer) = Store::open(&options, context, clock, on_commit).await?;
+        let ussd = config.ussd()?;
+        let opened = Store::open(&options, Arc::clone(&context), clock, on_commit);
+        let (store, writer) = opened.await?;
         let writer = writer.watched(commits.watch(Arc::clone(&surroundings.elapsed_us)));
         let last_commit = store.last_commit().await?;
         let mut reaches = BTreeMap::new();
@@ -136,6 +142,8 @@ impl Gateway {
         Ok(Self {
             config,
             surroundings,
+            context,
+            ussd,
             store,
             writer,
             last_commit,
@@ -203,6 +211,12 @@ impl Gateway {
             surroundings: self.surroundings.clone(),
             metrics: self.metrics.clone(),
             purchase: self.config.purchase,
+            ussd: Desks {
+                config: self.config.ussd.clone(),
+                ussd: self.ussd,
+                context: self.context,
+                views: self.store.clone(),
+            },
             quieting,
         };
         let Started { ways, stats } = binds.start(self.binds, &mut running)?;

@@ -8,6 +8,7 @@
 
 mod audit;
 mod blobs;
+mod browse;
 mod codec;
 mod direct;
 mod enter;

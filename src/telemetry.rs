@@ -16,12 +16,14 @@ use crate::config::places::{LogConfig, LogFormat, LogLevel};
 use crate::telemetry::links::LinkCounters;
 use crate::telemetry::purchases::PurchaseMetrics;
 use crate::telemetry::storage::StorageMetrics;
+use crate::telemetry::ussd::UssdMetrics;
 
 pub mod clock;
 pub mod histogram;
 pub mod links;
 pub mod purchases;
 pub mod storage;
+pub mod ussd;
 
 /// Sends log lines to standard error from now on.
 ///
@@ -71,6 +73,8 @@ pub struct Metrics {
     pub storage: StorageMetrics,
     /// Binds.
     pub links: LinkCounters,
+    /// USSD sessions.
+    pub ussd: UssdMetrics,
 }
 
 impl Metrics {
@@ -81,6 +85,7 @@ impl Metrics {
             purchases: PurchaseMetrics::register(registry),
             storage: StorageMetrics::register(registry),
             links: LinkCounters::register(registry),
+            ussd: UssdMetrics::register(registry),
         }
     }
 }

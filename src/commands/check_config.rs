@@ -61,7 +61,9 @@ fn found(args: &CheckConfigArgs) -> Result<(Vec<String>, Vec<String>), Fault> {
     let config = match Config::load(&args.file) {
         Ok(config) => config,
         Err(ConfigError::Faults(faults)) => return Ok((lines(faults), Vec::new())),
-        Err(error @ (ConfigError::Unreadable { .. } | ConfigError::Texts(_))) => {
+        Err(
+            error @ (ConfigError::Unreadable { .. } | ConfigError::Texts(_) | ConfigError::Ussd(_)),
+        ) => {
             return Err(error.into());
         }
     };
@@ -71,6 +73,9 @@ fn found(args: &CheckConfigArgs) -> Result<(Vec<String>, Vec<String>), Fault> {
     }
     let mut faults: Vec<String> = lines(Faults(faults));
     if let Err(error) = config.texts() {
+        faults.extend(error.to_string().lines().map(str::to_owned));
+    }
+    if let Err(error) = config.ussd() {
         faults.extend(error.to_string().lines().map(str::to_owned));
     }
     Ok((faults, lines(Faults(config.warnings()))))

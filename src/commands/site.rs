@@ -153,7 +153,9 @@ impl From<ConfigError> for Fault {
     fn from(error: ConfigError) -> Self {
         match error {
             ConfigError::Unreadable { .. } => Self::Usage(error.to_string()),
-            ConfigError::Faults(_) | ConfigError::Texts(_) => Self::Refused(error.to_string()),
+            ConfigError::Faults(_) | ConfigError::Texts(_) | ConfigError::Ussd(_) => {
+                Self::Refused(error.to_string())
+            }
         }
     }
 }

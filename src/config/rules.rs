@@ -31,6 +31,8 @@ pub struct PurchaseConfig {
     pub pon_within_s: u32,
     /// In which equal plain text is the same order.
     pub plain_repeat_s: u32,
+    /// In which equal orders by USSD are the same where nothing names their session.
+    pub ussd_repeat_s: u32,
     /// After a change of SIM or number, for plain text.
     pub cooling_off_s: u32,
     /// How far a SIM's counter may jump at once.
@@ -56,6 +58,7 @@ impl Default for PurchaseConfig {
             alive_s: 60,
             pon_within_s: 120,
             plain_repeat_s: 600,
+            ussd_repeat_s: 10,
             cooling_off_s: 259_200,
             counter_jump_max: 10_000,
             reply_within_s: 86_400,

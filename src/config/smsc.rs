@@ -51,7 +51,9 @@ pub struct SmscConfig {
     #[serde(default)]
     pub registered_delivery: RegisteredDelivery,
     /// The profile of `config/ussd/` by which USSD comes over this bind.
-    pub ussd_dialect: Option<String>,
+    pub ussd_dialect: Option<Arc<str>>,
+    /// The SMSC by which results of USSD orders are sent as messages; this one unless named.
+    pub ussd_results_by: Option<Arc<str>>,
     /// Messages underway without a response, at most.
     #[serde(default = "defaults::window_pdus")]
     pub window_pdus: u32,

@@ -107,6 +107,12 @@ impl Recent {
             .find(|order| order.digest == digest && order.at >= since)
     }
 
+    /// Every purchase that is remembered, in no order; one may be there twice.
+    pub fn purchases(&self) -> impl Iterator<Item = PurchaseId> {
+        let by_reference = self.references.iter().map(|order| order.purchase);
+        by_reference.chain(self.plain.iter().map(|order| order.purchase))
+    }
+
     /// Whether another plain order can be remembered without forgetting one of `since` or later.
     #[must_use]
     pub fn has_room(&self, since: Millis) -> bool {

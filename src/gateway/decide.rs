@@ -17,7 +17,9 @@ mod secured;
 mod speech;
 mod terminal;
 mod text;
+mod ussd;
 
+pub(super) use self::pay::amount_price;
 use crate::gateway::context::Context;
 use crate::gateway::member::{Denied, Member, Outcome};
 use crate::gateway::prove::Proved;

@@ -174,7 +174,8 @@ impl Origin {
 
     /// The sender as an international number; none when it is letters, or a national number that
     /// no country is known for: the national `170…` must never be charged to +1 70….
-    fn sender(&self, source: &Address) -> Option<Msisdn> {
+    #[must_use]
+    pub fn sender(&self, source: &Address) -> Option<Msisdn> {
         if source.ton == ALPHANUMERIC {
             return None;
         }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::dialogue::sms_command::Command;
+use crate::dialogue::texts::Language;
 use crate::domain::Millis;
 use crate::domain::catalogue::{ItemCode, Quantity, ShortCode};
 use crate::domain::ids::{OutboxId, PurchaseId, SubscriberId, TerminalId};
@@ -140,8 +142,32 @@ pub enum Content {
         /// The part.
         part: Part,
     },
+    /// What was confirmed in a USSD session, or dialled whole.
+    Ussd(UssdWish),
     /// Nothing that could be an order.
     Unreadable,
+}
+
+/// What a subscriber wants by USSD.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UssdWish {
+    /// An order or an instruction.
+    Order(UssdOrder),
+    /// Texts in another language from now on.
+    Language(Language),
+}
+
+/// An order or instruction by USSD.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UssdOrder {
+    /// What is wanted, in the words that a text message would have.
+    pub command: Command,
+    /// The very price that the subscriber was shown and said yes to; none for an order that was
+    /// dialled whole.
+    pub shown: Option<(MinorUnits, Currency)>,
+    /// What names the session at its centre, and the centre: an order that comes again with it is
+    /// the same. None where nothing names it: then equal orders within a short time are one.
+    pub session: Option<Arc<[u8]>>,
 }
 
 /// `POST /v1/kiosks/{id}/orders`.
@@ -357,6 +383,9 @@ pub enum Outcome {
         purchase: Option<PurchaseId>,
         /// What became of it.
         end: ArrivalEnd,
+        /// What is said in the USSD session that it came by; none for a message, whose answer is a
+        /// message.
+        said: Option<Arc<str>>,
     },
     /// The kiosk's order stands.
     Ordered {

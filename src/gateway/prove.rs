@@ -17,7 +17,7 @@ use crate::domain::recent::ByReference;
 use crate::gateway::context::Context;
 use crate::gateway::identity;
 use crate::gateway::member::{
-    Arrival, Content, KioskItem, KioskOrder, LineImport, Member, Receipt,
+    Arrival, Content, KioskItem, KioskOrder, LineImport, Member, Receipt, UssdWish,
 };
 use crate::gateway::policy::after_s;
 use crate::gateway::world::{Wants, World};
@@ -60,6 +60,13 @@ pub enum Said {
         subscriber: Option<SubscriberId>,
         /// The words, understood or not.
         command: Result<Command, CommandError>,
+    },
+    /// What was confirmed in a USSD session.
+    Ussd {
+        /// Whose number it is, if it is anybody's.
+        subscriber: Option<SubscriberId>,
+        /// What is wanted.
+        wish: UssdWish,
     },
     /// A packet that nobody's SIM made; the class of the check that failed.
     Forged(&'static str),
@@ -183,6 +190,10 @@ pub fn prove(world: &mut World, member: Member, context: &Context) -> Proved {
             }
             Err(said) => said,
         },
+        Content::Ussd(wish) => Said::Ussd {
+            subscriber: sender_of(world, &arrival),
+            wish,
+        },
         Content::Unreadable => Said::Unreadable,
     };
     Proved::Arrival(Box::new(ProvenArrival { arrival, said }))
@@ -274,43 +285,64 @@ fn said_wants(world: &World, proven: &ProvenArrival, wants: &mut Wants) {
             subscriber: Some(subscriber),
             command: Ok(command),
         } => {
-            let known = world.lines.get(subscriber).and_then(|line| {
-                let digest = identity::of_text(command);
-                line.recent
-                    .plain_since(digest, proven.arrival.repeat_since)
-                    .copied()
-            });
-            if let Some(known) = known {
-                purchase_wants(world, known.purchase, wants);
-            }
-            match command {
-                Command::Buy {
-                    short_code, item, ..
-                } => {
-                    wants.short_codes.insert(*short_code);
-                    wants.items.insert((*short_code, *item));
-                }
-                Command::PayAmount { short_code, .. } => {
-                    wants.short_codes.insert(*short_code);
-                }
-                Command::PayPon { pon, .. } => pon_wants(world, *pon, wants),
-                Command::List(short_code) => {
-                    wants.short_codes.insert(*short_code);
-                    wants.lists.insert(*short_code);
-                }
-                Command::Balance
-                | Command::Limit(_)
-                | Command::Stop
-                | Command::Start(_)
-                | Command::Help => {}
-            }
+            let digest = identity::of_text(command);
+            plain_wants(world, proven, *subscriber, digest, wants);
+            command_wants(world, command, wants);
+        }
+        Said::Ussd {
+            subscriber: Some(subscriber),
+            wish: UssdWish::Order(order),
+        } => {
+            let digest = identity::of_ussd(order);
+            plain_wants(world, proven, *subscriber, digest, wants);
+            command_wants(world, &order.command, wants);
         }
         Said::Text { .. }
+        | Said::Ussd { .. }
         | Said::Forged(_)
         | Said::Waiting
         | Said::BadPart
         | Said::TooManyParts
         | Said::Unreadable => {}
+    }
+}
+
+/// The order that this one may repeat.
+fn plain_wants(
+    world: &World,
+    proven: &ProvenArrival,
+    subscriber: SubscriberId,
+    digest: [u8; 8],
+    wants: &mut Wants,
+) {
+    let since = proven.arrival.repeat_since;
+    let line = world.lines.get(&subscriber);
+    if let Some(known) = line.and_then(|line| line.recent.plain_since(digest, since)) {
+        purchase_wants(world, known.purchase, wants);
+    }
+}
+
+fn command_wants(world: &World, command: &Command, wants: &mut Wants) {
+    match command {
+        Command::Buy {
+            short_code, item, ..
+        } => {
+            wants.short_codes.insert(*short_code);
+            wants.items.insert((*short_code, *item));
+        }
+        Command::PayAmount { short_code, .. } => {
+            wants.short_codes.insert(*short_code);
+        }
+        Command::PayPon { pon, .. } => pon_wants(world, *pon, wants),
+        Command::List(short_code) => {
+            wants.short_codes.insert(*short_code);
+            wants.lists.insert(*short_code);
+        }
+        Command::Balance
+        | Command::Limit(_)
+        | Command::Stop
+        | Command::Start(_)
+        | Command::Help => {}
     }
 }
 
@@ -364,14 +396,17 @@ fn whole(world: &World, arrival: &Arrival, message: &Message, context: &Context)
 }
 
 fn read(world: &World, arrival: &Arrival, text: &str, context: &Context) -> Said {
-    let subscriber = arrival
-        .sender
-        .and_then(|sender| world.by_msisdn.get(&sender).copied());
+    let subscriber = sender_of(world, arrival);
     let command = sms_command::parse(text, context.texts.aliases());
     Said::Text {
         subscriber,
         command,
     }
+}
+
+fn sender_of(world: &World, arrival: &Arrival) -> Option<SubscriberId> {
+    let sender = arrival.sender?;
+    world.by_msisdn.get(&sender).copied()
 }
 
 /// Proves a packet. A stranger's costs as much time as a forger's.

@@ -93,6 +93,8 @@ pub enum Channel {
     Text,
     /// A kiosk or merchant server made the order, and the subscriber pays it by number.
     Kiosk,
+    /// A USSD session.
+    Ussd,
 }
 
 impl Channel {
@@ -103,13 +105,14 @@ impl Channel {
             Self::Secured => "secured",
             Self::Text => "text",
             Self::Kiosk => "kiosk",
+            Self::Ussd => "ussd",
         }
     }
 
     /// The channel of this name.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
-        [Self::Secured, Self::Text, Self::Kiosk]
+        [Self::Secured, Self::Text, Self::Kiosk, Self::Ussd]
             .into_iter()
             .find(|c| c.name() == name)
     }

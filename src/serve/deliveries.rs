@@ -28,6 +28,7 @@ use crate::serve::running::Stage;
 use crate::serve::{Clock, Elapsed};
 use crate::smpp::link::{Delivery, LinkStats, Responder};
 use crate::smpp::pdu::CommandStatus;
+use crate::smpp::ussd::Dialect;
 use crate::telemetry::purchases::{self, PurchaseMetrics};
 
 /// Takes the deliveries of one link.
@@ -46,6 +47,8 @@ pub(super) struct Deliveries<B> {
     pub(super) receives: bool,
     pub(super) metrics: PurchaseMetrics,
     pub(super) terms: DeliveryTerms,
+    /// Where messages of this dialect go, if the bind carries USSD.
+    pub(super) desk: Option<(Arc<Dialect>, mpsc::Sender<Delivery>)>,
 }
 
 /// The bounds of [`Deliveries`].
@@ -55,6 +58,8 @@ pub(super) struct DeliveryTerms {
     pub(super) take_within: Duration,
     /// Within so much time with a bind equal plain orders are one.
     pub(super) repeat_ms: i64,
+    /// So much time with a bind is remembered: no shorter than any time of repetition.
+    pub(super) remember_ms: i64,
     /// Deliveries at the books at once.
     pub(super) at_books_max: usize,
 }
@@ -101,6 +106,13 @@ impl<B: Books> Deliveries<B> {
     }
 
     async fn take(&mut self, delivery: Delivery, at_books: &mut JoinSet<Option<BudgetKey>>) {
+        if let Some((dialect, desk)) = &self.desk
+            && dialect.is_ussd(&delivery.message)
+        {
+            // Without room there the delivery is dropped, and so answered 0x14.
+            desk.try_send(delivery).ok();
+            return;
+        }
         let now = (self.clock)();
         self.reach.tell(self.bind, true, now);
         let moment = Moment {
@@ -166,7 +178,7 @@ impl<B: Books> Deliveries<B> {
                 elapsed_us().saturating_sub(began_us),
             );
             let Ok(outcome) = result else { return budget };
-            if let Outcome::Arrived { purchase, end } = outcome {
+            if let Outcome::Arrived { purchase, end, .. } = outcome {
                 let channel = match budget {
                     Some(_) => Channel::Secured,
                     None => Channel::Text,
@@ -191,7 +203,7 @@ impl<B: Books> Deliveries<B> {
         // Nothing comes by a bind that only transmits.
         let bound = self.receives && self.stats.bound.load(Ordering::Relaxed);
         self.reach.tell(self.bind, bound, now);
-        self.reach.forget(now, self.terms.repeat_ms);
+        self.reach.forget(now, self.terms.remember_ms);
     }
 }
 

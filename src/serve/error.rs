@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::config::ConfigError;
 use crate::config::smsc::PasswordError;
 use crate::gateway::books::StoreError;
 use crate::http::doorway::DoorwayError;
@@ -20,6 +21,9 @@ pub enum ServeError {
          mend the disk and start again, which reads the log"
     )]
     Unflushed,
+    /// The menu or a dialect of USSD can't be used.
+    #[error(transparent)]
+    Ussd(#[from] ConfigError),
     /// A bind's password can't be had.
     #[error("smsc {smsc}")]
     Password {

@@ -12,7 +12,9 @@ use tokio::sync::mpsc;
 use crate::auth::bad_mac_budget::{BadMacBudget, BudgetLimits};
 use crate::config::rules::PurchaseConfig;
 use crate::config::smsc::{Originator, SmscConfig};
+use crate::config::ussd::{Ussd, UssdConfig};
 use crate::gateway::books::Books;
+use crate::gateway::context::Context;
 use crate::gateway::intake::Origin;
 use crate::http::Surroundings;
 use crate::serve::deliveries::{Deliveries, DeliveryTerms};
@@ -20,7 +22,10 @@ use crate::serve::error::ServeError;
 use crate::serve::outbox::{Lane, Way};
 use crate::serve::reach::SmscReach;
 use crate::serve::running::{Part, Running, Stage, ending};
-use crate::smpp::link::{Channels, Link, LinkStats};
+use crate::serve::ussd::{Desk, DeskTerms, late};
+use crate::smpp::link::{Channels, Link, LinkStats, Submit};
+use crate::smpp::ussd::{Dialect, Sessions, Terms};
+use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::telemetry::links::LinkCounts;
 
@@ -80,6 +85,7 @@ pub(super) struct Binds<B> {
     pub(super) surroundings: Surroundings,
     pub(super) metrics: Metrics,
     pub(super) purchase: PurchaseConfig,
+    pub(super) ussd: Desks,
     /// Dropped by each when everything was answered after closing.
     pub(super) quieting: mpsc::Sender<()>,
 }
@@ -107,7 +113,16 @@ impl<B: Books> Binds<B> {
             let smsc = bind.config.smsc();
             let in_flight_max = in_flight_max(&bind.config);
             let (submits, to_link) = mpsc::channel(in_flight_max);
-            let deliveries = self.deliveries(&bind, (number, reach), chance, Arc::clone(&stats));
+            let desk = self.desk(&bind, &submits, &reach, &mut chance, Arc::clone(&stats));
+            let mut deliveries =
+                self.deliveries(&bind, (number, reach), chance, Arc::clone(&stats));
+            if let Some((dialect, desk)) = desk {
+                let (to_desk, dialled) = mpsc::channel(bind.config.unanswered_deliveries);
+                deliveries.desk = Some((dialect, to_desk));
+                let stage = running.stage.subscribe();
+                let serving = desk.run(dialled, stage, self.quieting.clone());
+                running.start(Part::Deliveries, ending(serving));
+            }
             let stage = running.stage.subscribe();
             let taking = deliveries.run(came, stage, self.quieting.clone());
             running.start(Part::Deliveries, ending(taking));
@@ -158,10 +173,70 @@ impl<B: Books> Binds<B> {
             terms: DeliveryTerms {
                 take_within: Duration::from_millis(u64::from(purchase.order_take_within_ms)),
                 repeat_ms: i64::from(purchase.plain_repeat_s).saturating_mul(1_000),
+                remember_ms: i64::from(purchase.plain_repeat_s.max(self.ussd.config.session_s))
+                    .saturating_mul(1_000),
                 at_books_max: bind.config.unanswered_deliveries,
             },
+            desk: None,
         }
     }
+
+    /// The desk of a bind that carries USSD.
+    fn desk(
+        &self,
+        bind: &Bind,
+        submits: &mpsc::Sender<Submit>,
+        reach: &SmscReach,
+        chance: &mut ChaCha20Rng,
+        stats: Arc<LinkStats>,
+    ) -> Option<(Arc<Dialect>, Desk<B, Store>)> {
+        let (config, desks) = (&bind.config, &self.ussd);
+        let dialect = desks.ussd.dialects.get(&config.name)?;
+        let rules = &desks.config;
+        let ms = |seconds: u32| i64::from(seconds).saturating_mul(1_000);
+        let terms = Terms {
+            alphabet: config.alphabet,
+            answer_within_ms: ms(rules.answer_within_s),
+            session_ms: ms(rules.session_s),
+            sessions_max: rules.sessions_max,
+            late: late(&desks.ussd.menu, &rules.service_code),
+        };
+        let results_by = config.ussd_results_by.clone();
+        let purchase = &self.purchase;
+        let desk = Desk {
+            sessions: Sessions::new(Arc::clone(dialect), terms),
+            books: self.books.clone(),
+            views: desks.views.clone(),
+            menu: Arc::clone(&desks.ussd.menu),
+            context: Arc::clone(&desks.context),
+            origin: bind.origin(),
+            reach: reach.clone(),
+            chance: ChaCha20Rng::from_rng(chance),
+            clock: Arc::clone(&self.surroundings.now),
+            elapsed_us: Arc::clone(&self.surroundings.elapsed_us),
+            stats,
+            metrics: self.metrics.purchases.clone(),
+            counts: self.metrics.ussd.bind(&config.name, &dialect.name),
+            submits: submits.clone(),
+            terms: DeskTerms {
+                service_code: Arc::clone(&rules.service_code),
+                results_by: results_by.unwrap_or_else(|| config.smsc()),
+                take_within: Duration::from_millis(u64::from(purchase.order_take_within_ms)),
+                session_ms: ms(rules.session_s),
+                repeat_ms: ms(purchase.ussd_repeat_s),
+                under_way_max: rules.sessions_max.saturating_mul(2),
+            },
+        };
+        Some((Arc::clone(dialect), desk))
+    }
+}
+
+/// What the desks of all binds work with.
+pub(super) struct Desks {
+    pub(super) config: UssdConfig,
+    pub(super) ussd: Ussd,
+    pub(super) context: Arc<Context>,
+    pub(super) views: Store,
 }
 
 /// Twice the window, so that the link always has the next one at hand.

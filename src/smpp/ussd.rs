@@ -10,6 +10,7 @@
 //! read as the answer to the next. Nothing here pays, so a session that is dropped costs nothing.
 
 pub mod dialect;
+mod events;
 mod wire;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -18,12 +19,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use self::dialect::{Dialect, DialectError};
+pub use self::events::{End, Event, NotSaid, Outgoing, Received, Reply, SessionId};
 use self::wire::{Heard, Mark, Meaning, Saying};
 use crate::domain::Millis;
 use crate::domain::msisdn::Msisdn;
 use crate::smpp::pdu::{Address, COctetString, ShortMessage};
 use crate::sms::SmscAlphabet;
-use crate::sms::ussd_string::{StringTooLong, UssdString};
+use crate::sms::ussd_string::UssdString;
 
 /// The sessions of one bind, each with what its user keeps in it: `T`.
 #[derive(Debug)]
@@ -50,119 +52,6 @@ pub struct Terms {
     pub sessions_max: usize,
     /// What an answer that came too late is answered with.
     pub late: String,
-}
-
-/// Names one session among all that ever were.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SessionId {
-    phone: Msisdn,
-    number: u64,
-}
-
-impl SessionId {
-    /// Whose session it is.
-    #[must_use]
-    pub const fn phone(self) -> Msisdn {
-        self.phone
-    }
-}
-
-/// Whether a message was taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Received {
-    /// It is dealt with, whatever it was: the centre is answered 0.
-    Taken,
-    /// There is no room for another session: the centre is answered 0x14.
-    Full,
-}
-
-/// What a phone did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A code was dialled: [`Sessions::reply`] is waited for.
-    Dialled {
-        /// The new session.
-        session: SessionId,
-        /// All of the code, such as `*778*4711*12#`; empty when the centre told none.
-        code: String,
-        /// What names the session at the centre as long as it lasts; none where nothing does.
-        lasting_id: Option<Vec<u8>>,
-    },
-    /// The subscriber answered: [`Sessions::reply`] is waited for.
-    Answered {
-        /// Which session.
-        session: SessionId,
-        /// What was typed.
-        text: String,
-    },
-    /// The session is over.
-    Ended {
-        /// Which session.
-        session: SessionId,
-        /// Why.
-        end: End,
-    },
-}
-
-/// Why a session is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum End {
-    /// Our last text went out.
-    Closed,
-    /// The subscriber or the network gave it up.
-    Released,
-    /// Nobody answered in time.
-    TimedOut,
-    /// The phone dialled anew.
-    Replaced,
-    /// An operation that the dialect does not know.
-    Confused,
-    /// The connection is gone, or the centre did not take our text.
-    Lost,
-}
-
-impl End {
-    /// The name in metrics.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::Released => "released",
-            Self::TimedOut => "timed_out",
-            Self::Replaced => "replaced",
-            Self::Confused => "confused",
-            Self::Lost => "lost",
-        }
-    }
-}
-
-/// A message to a phone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outgoing {
-    /// The session that must be told if the centre does not take it; none when it is over anyway.
-    pub session: Option<SessionId>,
-    /// The `submit_sm`.
-    pub message: ShortMessage,
-}
-
-/// What is said next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
-    /// A text that is to be answered.
-    GoesOn(String),
-    /// The last text.
-    End(String),
-}
-
-/// Why nothing was said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotSaid {
-    /// The session is over, or it is the subscriber's turn.
-    #[error("the session waits for no text of ours")]
-    NotOurTurn,
-    /// It does not fit one USSD string.
-    #[error(transparent)]
-    TooLong(#[from] StringTooLong),
 }
 
 #[derive(Debug)]

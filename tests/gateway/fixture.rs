@@ -417,7 +417,7 @@ impl Phone {
 
 pub(crate) fn end_of(outcome: &Outcome) -> (Option<PurchaseId>, ArrivalEnd) {
     match outcome {
-        Outcome::Arrived { purchase, end } => (*purchase, *end),
+        Outcome::Arrived { purchase, end, .. } => (*purchase, *end),
         other @ (Outcome::Ordered { .. }
         | Outcome::Ack(_)
         | Outcome::Done

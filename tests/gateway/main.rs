@@ -21,3 +21,4 @@ mod orders;
 mod parts;
 mod serve;
 mod terminals;
+mod ussd;

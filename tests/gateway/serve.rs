@@ -5,6 +5,7 @@ mod malformed;
 mod metrics;
 mod receipts;
 mod rig;
+mod ussd;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

@@ -38,6 +38,12 @@ impl Name {
         let plain = |c: char| if c.is_control() { ' ' } else { c };
         Self(name.trim().chars().take(NAME_MAX).map(plain).collect())
     }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// An hour and a minute on the subscriber's clock: `10:03`. The caller knows the zone.

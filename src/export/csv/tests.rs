@@ -40,7 +40,12 @@ pub(in crate::export) fn any_row() -> impl Strategy<Value = Row> {
             at: Millis(time.0),
             business_date: 20_260_301,
             provisional: flags.2,
-            channel: [Channel::Secured, Channel::Text, Channel::Kiosk][usize::from(flags.3 % 3)],
+            channel: [
+                Channel::Secured,
+                Channel::Text,
+                Channel::Kiosk,
+                Channel::Ussd,
+            ][usize::from(flags.3 % 4)],
         };
         let zone = ["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns"][time.1];
         let zone = TimeZone::get(zone).unwrap();

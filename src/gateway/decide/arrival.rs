@@ -2,7 +2,7 @@
 
 use crate::domain::refusal::Refusal;
 use crate::gateway::context::Context;
-use crate::gateway::decide::{secured, speech, text};
+use crate::gateway::decide::{secured, speech, text, ussd};
 use crate::gateway::member::{ArrivalEnd, Outcome};
 use crate::gateway::prove::{ProvenArrival, Said};
 use crate::gateway::world::World;
@@ -31,10 +31,17 @@ pub(super) fn arrived(world: &mut World, proven: ProvenArrival, context: &Contex
                 (None, ArrivalEnd::Ignored)
             }
         }
+        Said::Ussd { subscriber, wish } => {
+            return ussd::arrived(world, &arrival, subscriber, &wish, context);
+        }
         Said::Forged(class) => (None, ArrivalEnd::Forged(class)),
         Said::Waiting => (None, ArrivalEnd::Waiting),
         Said::TooManyParts => (None, ArrivalEnd::Refused(Refusal::TooMany)),
         Said::BadPart | Said::Unreadable => (None, ArrivalEnd::Ignored),
     };
-    Outcome::Arrived { purchase, end }
+    Outcome::Arrived {
+        purchase,
+        end,
+        said: None,
+    }
 }

@@ -200,7 +200,10 @@ fn priced(
 }
 
 /// A named amount: the merchant gets it less the discount of its contract.
-pub(super) fn amount_price(amount: MinorUnits, merchant: &Merchant) -> Result<Price, Refusal> {
+pub(in crate::gateway) fn amount_price(
+    amount: MinorUnits,
+    merchant: &Merchant,
+) -> Result<Price, Refusal> {
     let kept = amount.share(merchant.discount_basis_points, HUNDRED_PERCENT);
     let wholesale = kept
         .and_then(|kept| amount.minus(kept))

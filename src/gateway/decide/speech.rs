@@ -339,7 +339,7 @@ fn text(language: Language, smsc: &Arc<str>, reply: &Reply, context: &Context) -
     }
 }
 
-fn language(line: &Line) -> Language {
+pub(super) fn language(line: &Line) -> Language {
     line.language.parse().unwrap_or(Language::EN)
 }
 

@@ -243,26 +243,13 @@ fn pay_pon(
     pon: Pon,
     context: &Context,
 ) -> End {
-    let row = world.pons.get(&pon).copied();
-    let record = row
-        .and_then(|row| world.purchases.get(&row.purchase))
-        .cloned();
-    let Some((record, short_code)) = record.and_then(|r| r.short_code.map(|code| (r, code))) else {
-        return answer(
-            world,
-            arrival,
-            subscriber,
-            &Reply::PonUnknown { pon },
-            context,
-        );
+    let (id, short_code) = match waiting(world, named, pon) {
+        Ok(found) => found,
+        Err(reply) => return answer(world, arrival, subscriber, &reply, context),
     };
-    if let Some(named) = named.filter(|named| *named != short_code) {
-        let reply = Reply::PonElsewhere {
-            pon,
-            short_code: named,
-        };
-        return answer(world, arrival, subscriber, &reply, context);
-    }
+    let Some(record) = world.purchases.get(&id).cloned() else {
+        return (None, ArrivalEnd::Ignored);
+    };
     // The number itself is the order's identity: the payer's second message is a repetition.
     if record.subscriber == Some(subscriber) && record.paid.is_some() {
         let reply = speech::of(world, &record, subscriber, context);
@@ -277,6 +264,9 @@ fn pay_pon(
         arrival,
     );
     let (id, result) = pay::place(world, &order, context);
+    if result.is_ok() {
+        remember_pon(world, &order, pon, id);
+    }
     let reply = match result {
         Err(Refusal::PonExpired) => Some(Reply::PonExpired { pon }),
         Err(Refusal::PonPaid) => Some(Reply::PonPaid { pon }),
@@ -288,6 +278,43 @@ fn pay_pon(
             (Some(id), ArrivalEnd::Refused(cause))
         }
         (_, result) => ended(world, &order, id, result, context),
+    }
+}
+
+/// Only so that it is among the subscriber's last purchases: the number itself is its identity.
+fn remember_pon(world: &mut World, order: &Order<'_>, pon: Pon, purchase: PurchaseId) {
+    let (since, at) = (order.arrival.repeat_since, world.now);
+    let command = Command::PayPon {
+        short_code: None,
+        pon,
+    };
+    let line = world.lines.change(&order.subscriber);
+    if let Some(line) = line.filter(|line| line.recent.has_room(since)) {
+        line.recent.remember_plain(PlainOrder {
+            digest: identity::of_text(&command),
+            purchase,
+            at,
+            again: 0,
+        });
+    }
+}
+
+/// The order that a number stands for, and its terminal's short code; what to say when there is none.
+pub(super) fn waiting(
+    world: &World,
+    named: Option<ShortCode>,
+    pon: Pon,
+) -> Result<(PurchaseId, ShortCode), Reply> {
+    let row = world.pons.get(&pon);
+    let record = row.and_then(|row| world.purchases.get(&row.purchase));
+    let found = record.and_then(|record| Some((record.life.id, record.short_code?)));
+    let (id, short_code) = found.ok_or(Reply::PonUnknown { pon })?;
+    match named {
+        Some(named) if named != short_code => Err(Reply::PonElsewhere {
+            pon,
+            short_code: named,
+        }),
+        Some(_) | None => Ok((id, short_code)),
     }
 }
 
@@ -316,7 +343,7 @@ fn ended(
     }
 }
 
-fn amount_at(
+pub(super) fn amount_at(
     world: &World,
     short_code: ShortCode,
     typed: &TypedAmount,

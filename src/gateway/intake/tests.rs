@@ -205,6 +205,7 @@ fn forgeries_and_old_packets_draw_on_the_budget_and_nothing_else_does() {
     let arrived = |end| Outcome::Arrived {
         purchase: None,
         end,
+        said: None,
     };
     let low = ArrivalEnd::Refused(Refusal::CounterLow);
     assert!(draws_on_budget(&arrived(ArrivalEnd::Forged("cc_failed"))));

@@ -255,7 +255,7 @@ pub(crate) fn deliver_sm(arrival: &Arrival) -> ShortMessage {
             short_message: bytes::Bytes::from([&[2, 0x70, 0], packet.as_ref()].concat()).into(),
             ..plain
         },
-        Content::Text(_) | Content::Part { .. } | Content::Unreadable => plain,
+        Content::Text(_) | Content::Part { .. } | Content::Ussd(_) | Content::Unreadable => plain,
     }
 }
 

@@ -398,7 +398,7 @@ impl Model {
             changed.or_else(|| self.rows.get(&id)).cloned()
         };
         match (member, outcome) {
-            (Member::Arrival(arrival), Outcome::Arrived { purchase, end }) => {
+            (Member::Arrival(arrival), Outcome::Arrived { purchase, end, .. }) => {
                 let word = format!("{end:?}");
                 let word = word
                     .split_once("(\"")

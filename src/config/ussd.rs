@@ -1,0 +1,157 @@
+//! `[ussd]`: the service code, the bounds of sessions, and files of the operator's own.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::config::faults::{KeyFault, fault};
+use crate::config::reading::Section;
+use crate::config::smsc::SmscConfig;
+use crate::dialogue::texts::Language;
+use crate::dialogue::ussd_menu::Menu;
+use crate::smpp::ussd::Dialect;
+
+/// What holds for the USSD of every bind.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UssdConfig {
+    /// What subscribers dial for the menu.
+    pub service_code: Arc<str>,
+    /// For an answer of the subscriber, and of ours.
+    pub answer_within_s: u32,
+    /// For a whole session: the network's own limit.
+    pub session_s: u32,
+    /// Sessions at once on one bind.
+    pub sessions_max: usize,
+    /// Of whoever speaks none of the menu's languages.
+    pub language: Language,
+    /// Folder of files such as `mine.toml`, beside the shipped dialects.
+    pub dialects: Option<PathBuf>,
+    /// Folder with `menu.toml` and files such as `de.toml`, put before the shipped ones.
+    pub menu: Option<PathBuf>,
+}
+
+impl Default for UssdConfig {
+    fn default() -> Self {
+        Self {
+            service_code: "*778#".into(),
+            answer_within_s: 60,
+            session_s: 180,
+            sessions_max: 100_000,
+            language: Language::EN,
+            dialects: None,
+            menu: None,
+        }
+    }
+}
+
+/// What USSD needs besides.
+#[derive(Clone, Debug)]
+pub struct Ussd {
+    /// The menu.
+    pub menu: Arc<Menu>,
+    /// The dialect of each bind that has one, by its name.
+    pub dialects: BTreeMap<Arc<str>, Arc<Dialect>>,
+}
+
+/// The operator's own files, by name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct UssdFiles {
+    pub(super) menu: BTreeMap<String, String>,
+    pub(super) dialects: BTreeMap<String, String>,
+}
+
+impl Ussd {
+    /// Reads the menu and finds each bind's dialect; all that is wrong, a line each.
+    pub(super) fn gather(
+        files: UssdFiles,
+        config: &UssdConfig,
+        smscs: &[SmscConfig],
+    ) -> Result<Self, Vec<String>> {
+        let menu = Menu::with_files(files.menu, config.language);
+        let menu =
+            menu.map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let known = known_dialects(files.dialects)?;
+        let mut dialects = BTreeMap::new();
+        let mut problems = Vec::new();
+        for smsc in smscs {
+            let name = &smsc.name;
+            let by = smsc.ussd_results_by.as_ref();
+            if let Some(by) = by.filter(|by| !smscs.iter().any(|s| s.smsc() == **by)) {
+                problems.push(format!("[[smsc]] {name}: ussd_results_by: no smsc {by:?}"));
+            }
+            let Some(wanted) = &smsc.ussd_dialect else {
+                continue;
+            };
+            if !(smsc.bind.transmits() && smsc.bind.receives()) {
+                let problem = "a session is answered by its own bind: make it \"trx\"";
+                problems.push(format!("[[smsc]] {name}: ussd_dialect: {problem}"));
+            }
+            if let Some(dialect) = known.get(wanted) {
+                dialects.insert(Arc::clone(name), Arc::clone(dialect));
+            } else {
+                let names: Vec<&str> = known.keys().map(AsRef::as_ref).collect();
+                let names = names.join(", ");
+                let problem = format!("there is no {wanted:?}, there are {names}");
+                problems.push(format!("[[smsc]] {name}: ussd_dialect: {problem}"));
+            }
+        }
+        match menu {
+            Ok(menu) if problems.is_empty() => Ok(Self {
+                menu: Arc::new(menu),
+                dialects,
+            }),
+            Ok(_) => Err(problems),
+            Err(errors) => Err(errors.into_iter().chain(problems).collect()),
+        }
+    }
+}
+
+/// The shipped dialects and the operator's own, by name.
+fn known_dialects(
+    files: BTreeMap<String, String>,
+) -> Result<BTreeMap<Arc<str>, Arc<Dialect>>, Vec<String>> {
+    let shipped = Dialect::shipped().map_err(|error| vec![error.to_string()])?;
+    let mut problems = Vec::new();
+    let mut dialects = shipped;
+    for (file, toml) in files {
+        match Dialect::read(file.strip_suffix(".toml").unwrap_or(&file), &toml) {
+            Ok(dialect) => dialects.push(dialect),
+            Err(error) => problems.push(error.to_string()),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    // One of the same name takes the place of a shipped one.
+    let named = dialects
+        .into_iter()
+        .map(|d| (Arc::clone(&d.name), Arc::new(d)));
+    Ok(named.collect())
+}
+
+impl Section for UssdConfig {
+    fn faults(&self) -> Vec<KeyFault> {
+        let within = |key, value: u32, most: u32| {
+            (!(1..=most).contains(&value)).then(|| fault(key, format!("must be 1 to {most}")))
+        };
+        let sessions = u32::try_from(self.sessions_max).unwrap_or(u32::MAX);
+        let inner = self.service_code.strip_prefix('*');
+        let inner = inner.and_then(|code| code.strip_suffix('#')).unwrap_or("");
+        let is_code = !inner.is_empty() && inner.bytes().all(|b| b.is_ascii_digit());
+        [
+            (!is_code).then(|| {
+                let problem = "must be digits between * and #, such as \"*778#\"";
+                fault("service_code", problem.to_owned())
+            }),
+            within("answer_within_s", self.answer_within_s, 600),
+            within("session_s", self.session_s, 600),
+            within("sessions_max", sessions, 1_000_000),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}

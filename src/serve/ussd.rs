@@ -1,0 +1,396 @@
+//! The desk at which one bind's USSD sessions are served.
+//!
+//! ```text
+//! deliveries ─► Sessions ─► Dialogue ─┬─ Look ───► readers ──► found ─┐
+//!      │            ▲                 └─ Submit ─► writer ───► said ──┤
+//!      └─ 0 at once └──────────── Reply ◄─────────────────────────────┘─► submits ─► link
+//! ```
+//! The centre is answered before anything is said. One task owns the sessions, so nothing of them is
+//! locked; a session that dies while its order is at the books is told by SMS what became of it.
+
+mod seat;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rand_chacha::ChaCha20Rng;
+use rand_core::Rng as _;
+use tokio::sync::mpsc::error::SendError;
+use tokio::sync::mpsc::{self, Permit};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+
+use self::seat::Seat;
+use crate::dialogue::ussd_menu::{Found, Guide, Menu, Question, Step, Wish};
+use crate::gateway::books::{Books, StoreError};
+use crate::gateway::browse::{Browse, look};
+use crate::gateway::context::Context;
+use crate::gateway::intake::Origin;
+use crate::gateway::member::{Arrival, Content, Member, Outcome};
+use crate::gateway::record::Channel;
+use crate::serve::reach::SmscReach;
+use crate::serve::running::Stage;
+use crate::serve::{Clock, Elapsed, millis};
+use crate::smpp::link::{Delivery, LinkStats, Submit};
+use crate::smpp::pdu::CommandStatus;
+use crate::smpp::ussd::{Event, Received, Reply, SessionId, Sessions};
+use crate::telemetry::purchases::{self, PurchaseMetrics};
+use crate::telemetry::ussd::BindUssd;
+
+/// Serves the USSD sessions of one bind.
+pub(super) struct Desk<B, V> {
+    pub(super) sessions: Sessions<Seat>,
+    pub(super) books: B,
+    /// What reads beside the books.
+    pub(super) views: V,
+    pub(super) menu: Arc<Menu>,
+    pub(super) context: Arc<Context>,
+    pub(super) origin: Origin,
+    pub(super) reach: SmscReach,
+    pub(super) chance: ChaCha20Rng,
+    pub(super) clock: Clock,
+    pub(super) elapsed_us: Elapsed,
+    pub(super) stats: Arc<LinkStats>,
+    pub(super) metrics: PurchaseMetrics,
+    pub(super) counts: BindUssd,
+    pub(super) submits: mpsc::Sender<Submit>,
+    pub(super) terms: DeskTerms,
+}
+
+/// The bounds of [`Desk`], and where results go.
+#[derive(Clone, Debug)]
+pub(super) struct DeskTerms {
+    /// What subscribers dial.
+    pub(super) service_code: Arc<str>,
+    /// The SMSC by which results are sent as messages.
+    pub(super) results_by: Arc<str>,
+    /// An order that the writer has not taken by then is withdrawn.
+    pub(super) take_within: Duration,
+    /// Within so much time equal orders of one session are the same.
+    pub(super) session_ms: i64,
+    /// Within so much time equal orders are the same where nothing names their session.
+    pub(super) repeat_ms: i64,
+    /// Questions, orders and texts under way at once.
+    pub(super) under_way_max: usize,
+}
+
+/// Something that was waited for.
+enum Done {
+    Found(SessionId, Result<Found, StoreError>),
+    Decided(SessionId, Wish, Result<Outcome, StoreError>),
+    /// The centre did not take a text.
+    NotTaken(SessionId),
+    Taken,
+}
+
+impl<B: Books, V: Browse> Desk<B, V> {
+    /// Serves until the link is gone. `quiet` is dropped once, after closing, no order is at the
+    /// books.
+    pub(super) async fn run(
+        mut self,
+        mut deliveries: mpsc::Receiver<Delivery>,
+        mut stage: watch::Receiver<Stage>,
+        quiet: mpsc::Sender<()>,
+    ) {
+        let mut under_way: JoinSet<Done> = JoinSet::new();
+        let mut quiet = Some(quiet);
+        let mut binds = 0;
+        let submits = self.submits.clone();
+        loop {
+            let closed = *stage.borrow_and_update() >= Stage::Closing;
+            if closed && under_way.is_empty() {
+                quiet = None;
+            }
+            let wait = self.until_due();
+            tokio::select! {
+                delivery = deliveries.recv() => match delivery {
+                    Some(delivery) => {
+                        self.see_binds(&mut binds);
+                        self.take(delivery, under_way.len());
+                    }
+                    None => break,
+                },
+                Some(done) = under_way.join_next() => {
+                    if let Ok(done) = done {
+                        self.done(done, &mut under_way);
+                    }
+                }
+                permit = submits.reserve(), if self.sessions.has_transmit() => {
+                    self.send(permit, &mut under_way);
+                }
+                // Nobody closes any more: then the link is what ends it.
+                Ok(()) = stage.changed() => {}
+                () = tokio::time::sleep(wait) => {
+                    self.see_binds(&mut binds);
+                    self.sessions.tick((self.clock)());
+                }
+            }
+            self.carry_on(&mut under_way);
+        }
+        drop(quiet);
+    }
+
+    fn take(&mut self, delivery: Delivery, under_way: usize) {
+        let Delivery {
+            message, responder, ..
+        } = delivery;
+        let Some(phone) = self.origin.sender(&message.source) else {
+            // Letters and numbers of no known country: there is nobody to answer.
+            return responder.answer(CommandStatus::ESME_ROK);
+        };
+        let received = if under_way < self.terms.under_way_max {
+            let now = (self.clock)();
+            self.sessions.receive(phone, &message, now)
+        } else {
+            Received::Full
+        };
+        match received {
+            Received::Taken => responder.answer(CommandStatus::ESME_ROK),
+            Received::Full => {
+                self.counts.full();
+                responder.answer(CommandStatus::ESME_RMSGQFUL);
+            }
+        }
+    }
+
+    /// Sessions die with their connection: what was underway may come twice.
+    fn see_binds(&mut self, seen: &mut u64) {
+        let bound = self.stats.bound.load(Ordering::Relaxed);
+        let binds = self.stats.binds.load(Ordering::Relaxed);
+        if binds != *seen || !bound {
+            *seen = binds;
+            self.sessions.lost();
+        }
+        self.counts.open(self.sessions.len());
+    }
+
+    fn until_due(&self) -> Duration {
+        let now = (self.clock)();
+        let due = self.sessions.next_deadline();
+        due.map_or(LOOK_EVERY, |due| millis(due.since(now)).min(LOOK_EVERY))
+    }
+
+    /// What phones did since the last turn.
+    fn carry_on(&mut self, under_way: &mut JoinSet<Done>) {
+        while let Some(event) = self.sessions.poll_event() {
+            let (session, step) = match event {
+                Event::Dialled {
+                    session,
+                    code,
+                    lasting_id,
+                } => {
+                    self.counts.begun();
+                    let smsc = self.origin.smsc.as_bytes();
+                    let names = lasting_id.map(|id| [smsc, b" ", &id].concat());
+                    let step = self.at(session, |seat, guide| {
+                        seat.named = names.map(Arc::from);
+                        seat.code = code.as_str().into();
+                        seat.dialogue.dialled(&code, guide)
+                    });
+                    (session, step)
+                }
+                Event::Answered { session, text } => {
+                    let step = self.at(session, |seat, guide| seat.dialogue.heard(&text, guide));
+                    (session, step)
+                }
+                Event::Ended { end, .. } => {
+                    self.counts.ended(end.name());
+                    continue;
+                }
+            };
+            if let Some(step) = step {
+                self.go(session, step, under_way);
+            }
+        }
+    }
+
+    fn done(&mut self, done: Done, under_way: &mut JoinSet<Done>) {
+        let (session, step) = match done {
+            Done::Found(session, Ok(found)) => {
+                let step = self.at(session, |seat, guide| seat.dialogue.found(found, guide));
+                (session, step)
+            }
+            Done::Decided(session, Wish::Language(language), Ok(_)) => {
+                let step = self.at(session, |seat, guide| seat.dialogue.spoken(language, guide));
+                (session, step)
+            }
+            Done::Decided(session, Wish::Order { .. }, Ok(outcome)) => {
+                (session, self.said(outcome))
+            }
+            Done::Found(session, Err(error)) | Done::Decided(session, _, Err(error)) => {
+                (session, self.failed(session, &error))
+            }
+            Done::NotTaken(session) => return self.sessions.failed(session),
+            Done::Taken => return,
+        };
+        if let Some(step) = step {
+            self.go(session, step, under_way);
+        }
+    }
+
+    fn go(&mut self, session: SessionId, step: Step, under_way: &mut JoinSet<Done>) {
+        match step {
+            Step::Look(question) => {
+                under_way.spawn(self.look(session, question));
+            }
+            Step::Submit(wish) => {
+                if let Some(submitting) = self.submit(session, wish) {
+                    under_way.spawn(submitting);
+                }
+            }
+            Step::Show(page) => self.say(session, Reply::GoesOn(page)),
+            Step::Close(text) => self.say(session, Reply::End(text)),
+        }
+    }
+
+    fn say(&mut self, session: SessionId, reply: Reply) {
+        let step = match (&reply, self.sessions.state_mut(session)) {
+            (Reply::GoesOn(_), Some(seat)) => seat.dialogue.step_name(),
+            (Reply::End(_), Some(_)) => "closing",
+            (_, None) => return,
+        };
+        let now = (self.clock)();
+        match self.sessions.reply(session, reply, now) {
+            Ok(()) => self.counts.said(step),
+            Err(error) => tracing::warn!(phone = %session.phone(), step, %error, "not said"),
+        }
+    }
+
+    fn look(
+        &self,
+        session: SessionId,
+        question: Question,
+    ) -> impl Future<Output = Done> + Send + use<B, V> {
+        let (views, context) = (self.views.clone(), Arc::clone(&self.context));
+        let now = (self.clock)();
+        async move {
+            let found = look(&views, session.phone(), question, now, &context).await;
+            Done::Found(session, found)
+        }
+    }
+
+    fn submit(
+        &mut self,
+        session: SessionId,
+        wish: Wish,
+    ) -> Option<impl Future<Output = Done> + Send + use<B, V>> {
+        let chance = self.chance.next_u32();
+        let now = (self.clock)();
+        let seat = self.sessions.state_mut(session)?;
+        let repeat_ms = match seat.named {
+            Some(_) => self.terms.session_ms,
+            None => self.terms.repeat_ms,
+        };
+        let repeat_since = self.reach.repeat_since(now, repeat_ms);
+        let received: Bytes = seat.evidence(&wish).into();
+        let content = Content::Ussd(seat.wish(&wish));
+        let digits = self.terms.service_code.trim_matches(['*', '#']);
+        let arrival = Arrival {
+            smsc: Arc::clone(&self.terms.results_by),
+            trusted: self.origin.trusted,
+            sender: Some(session.phone()),
+            service: digits.into(),
+            content,
+            received,
+            repeat_since,
+            refused_since: repeat_since,
+            chance,
+        };
+        let (books, metrics) = (self.books.clone(), self.metrics.clone());
+        let (elapsed_us, take_within) = (Arc::clone(&self.elapsed_us), self.terms.take_within);
+        let began_us = elapsed_us();
+        Some(async move {
+            let result = books.submit_within(Member::Arrival(arrival), take_within);
+            let result = result.await;
+            let took_us = elapsed_us().saturating_sub(began_us);
+            metrics.took(purchases::Stage::Committed, took_us);
+            if let Ok(Outcome::Arrived { end, .. }) = &result {
+                metrics.arrived(Channel::Ussd, *end);
+            }
+            Done::Decided(session, wish, result)
+        })
+    }
+
+    /// What the books said of an order.
+    fn said(&self, outcome: Outcome) -> Option<Step> {
+        match outcome {
+            Outcome::Arrived { said, .. } => {
+                let said = said.map(|said| said.as_ref().to_owned());
+                said.map(Step::Close)
+            }
+            other @ (Outcome::Ordered { .. }
+            | Outcome::Ack(_)
+            | Outcome::Done
+            | Outcome::AlreadyDone
+            | Outcome::Imported { .. }
+            | Outcome::Batch(_)
+            | Outcome::Bills(_)
+            | Outcome::Refused(_)) => {
+                tracing::error!(?other, "an order by USSD was decided as something else");
+                let fallback = self.menu.fallback();
+                Some(Step::Close(self.menu.text(fallback, "unsure", &[])))
+            }
+        }
+    }
+
+    fn failed(&mut self, session: SessionId, error: &StoreError) -> Option<Step> {
+        let key = match error {
+            StoreError::Busy | StoreError::Unavailable(_) | StoreError::Corrupt(_) => "busy",
+            StoreError::Unknown => "unsure",
+        };
+        self.at(session, |seat, guide| {
+            let language = seat.dialogue.language(guide.menu);
+            Step::Close(guide.menu.text(language, key, &[]))
+        })
+    }
+
+    /// Does the next step of an open session; none when it is over.
+    fn at(
+        &mut self,
+        session: SessionId,
+        step: impl FnOnce(&mut Seat, &Guide<'_>) -> Step,
+    ) -> Option<Step> {
+        let guide = Guide {
+            menu: &self.menu,
+            texts: &self.context.texts,
+            alphabet: self.origin.alphabet,
+            service: &self.terms.service_code,
+        };
+        let seat = self.sessions.state_mut(session)?;
+        Some(step(seat, &guide))
+    }
+
+    fn send(
+        &mut self,
+        permit: Result<Permit<'_, Submit>, SendError<()>>,
+        under_way: &mut JoinSet<Done>,
+    ) {
+        let Ok(permit) = permit else {
+            return self.sessions.lost();
+        };
+        let Some(outgoing) = self.sessions.poll_transmit() else {
+            return;
+        };
+        let (reply, taken) = oneshot::channel();
+        let message = outgoing.message;
+        permit.send(Submit { message, reply });
+        if let Some(session) = outgoing.session {
+            under_way.spawn(async move {
+                match taken.await {
+                    Ok(Ok(_)) => Done::Taken,
+                    Ok(Err(_)) | Err(_) => Done::NotTaken(session),
+                }
+            });
+        }
+    }
+}
+
+/// When the bind is looked at, and time-outs are seen at the latest.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// What is said to whoever answers a session that is over.
+pub(super) fn late(menu: &Menu, service_code: &str) -> String {
+    menu.text(menu.fallback(), "late", &[("code", service_code)])
+}

@@ -1,0 +1,41 @@
+//! What the desk keeps of one session.
+
+use std::sync::Arc;
+
+use crate::dialogue::ussd_menu::{Dialogue, Wish};
+use crate::gateway::member::{UssdOrder, UssdWish};
+
+/// One caller.
+#[derive(Debug, Default)]
+pub(in crate::serve) struct Seat {
+    pub(super) dialogue: Dialogue,
+    /// What was dialled.
+    pub(super) code: Box<str>,
+    /// What names the session and its centre; none where nothing does.
+    pub(super) named: Option<Arc<[u8]>>,
+}
+
+impl Seat {
+    /// What the books are asked for.
+    pub(super) fn wish(&self, wish: &Wish) -> UssdWish {
+        match wish {
+            Wish::Order { command, shown } => UssdWish::Order(UssdOrder {
+                command: command.clone(),
+                shown: shown.map(|price| (price.amount, price.currency)),
+                session: self.named.clone(),
+            }),
+            Wish::Language(language) => UssdWish::Language(*language),
+        }
+    }
+
+    /// What proves the order later: what was dialled, or what was shown and said yes to.
+    pub(super) fn evidence(&self, wish: &Wish) -> String {
+        match wish {
+            Wish::Order {
+                command,
+                shown: Some(price),
+            } => format!("{} {command} = {price}", self.code),
+            Wish::Order { shown: None, .. } | Wish::Language(_) => self.code.as_ref().to_owned(),
+        }
+    }
+}
