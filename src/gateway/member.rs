@@ -168,6 +168,9 @@ pub struct UssdOrder {
     /// What names the session at its centre, and the centre: an order that comes again with it is
     /// the same. None where nothing names it: then equal orders within a short time are one.
     pub session: Option<Arc<[u8]>>,
+    /// Plain orders since this time are not forgotten for this one: text messages of so long ago
+    /// may still come twice.
+    pub room_since: Millis,
 }
 
 /// `POST /v1/kiosks/{id}/orders`.

@@ -224,6 +224,7 @@ impl<B: Books> Binds<B> {
                 take_within: Duration::from_millis(u64::from(purchase.order_take_within_ms)),
                 session_ms: ms(rules.session_s),
                 repeat_ms: ms(purchase.ussd_repeat_s),
+                plain_repeat_ms: ms(purchase.plain_repeat_s),
                 under_way_max: rules.sessions_max.saturating_mul(2),
             },
         };

@@ -72,6 +72,8 @@ pub(super) struct DeskTerms {
     pub(super) session_ms: i64,
     /// Within so much time equal orders are the same where nothing names their session.
     pub(super) repeat_ms: i64,
+    /// Within so much time equal text messages are the same order, and so are not forgotten.
+    pub(super) plain_repeat_ms: i64,
     /// Questions, orders and texts under way at once.
     pub(super) under_way_max: usize,
 }
@@ -283,9 +285,10 @@ impl<B: Books, V: Browse> Desk<B, V> {
             Some(_) => self.terms.session_ms,
             None => self.terms.repeat_ms,
         };
+        let room_since = self.reach.repeat_since(now, self.terms.plain_repeat_ms);
         let repeat_since = self.reach.repeat_since(now, repeat_ms);
         let received: Bytes = seat.evidence(&wish).into();
-        let content = Content::Ussd(seat.wish(&wish));
+        let content = Content::Ussd(seat.wish(&wish, room_since));
         let digits = self.terms.service_code.trim_matches(['*', '#']);
         let arrival = Arrival {
             smsc: Arc::clone(&self.terms.results_by),

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use svgate::dialogue::reply::Reply;
 use svgate::dialogue::texts::Language;
 use svgate::dialogue::ussd_menu::{self, BoughtState, Found, Question, Wanted};
+use svgate::domain::Millis;
 use svgate::domain::purchase::State;
 use svgate::domain::refusal::Refusal;
 use svgate::gateway::browse::{Browse as _, look};
@@ -30,6 +31,7 @@ fn wish(words: &str, shown: Option<i64>, session: Option<&[u8]>) -> UssdWish {
         command: svgate::dialogue::sms_command::parse(words, &aliases).unwrap(),
         shown: shown.map(|amount| (minor(amount), eur())),
         session: session.map(Arc::from),
+        room_since: Millis(0),
     })
 }
 
@@ -319,4 +321,23 @@ async fn last_purchases_are_those_of_every_channel_and_nobody_elses() {
         ]
     );
     assert_eq!(bought[0].state, BoughtState::Paid);
+}
+
+#[tokio::test]
+async fn no_order_is_forgotten_for_another_while_it_may_come_again() {
+    let shop = shop().await;
+    let phone = Phone::new(0);
+    for number in 0..8_u8 {
+        let order = wish("BUY 4711 13", None, Some(&[number]));
+        assert_eq!(shop.wished(&phone, order).await.0, ArrivalEnd::Paid);
+    }
+    let (end, said) = shop
+        .wished(&phone, wish("BUY 4711 13", None, Some(b"9")))
+        .await;
+    assert_eq!(end, ArrivalEnd::Refused(Refusal::TooMany));
+    assert!(said.starts_with("Too many orders"), "{said}");
+    let again = shop
+        .wished(&phone, wish("BUY 4711 13", None, Some(&[0])))
+        .await;
+    assert_eq!(again.0, ArrivalEnd::Repeated);
 }

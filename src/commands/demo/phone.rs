@@ -15,10 +15,11 @@ use crate::domain::ids::PurchaseId;
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::pon::Pon;
 use crate::simulator::handset::phrasebook::{Phrasebook, Said};
-use crate::simulator::handset::{Handset, Received};
+use crate::simulator::handset::{Handset, Received, Shown};
 use crate::simulator::soft_sim::SoftSim;
 use crate::smpp::pdu::ShortMessage;
 
+mod dialling;
 mod ordering;
 
 /// A phone on the stage.
@@ -62,6 +63,8 @@ pub(super) struct Told {
 enum Heard {
     Confirmed,
     Said(Said),
+    /// A text of the USSD session that is open.
+    Shown(Shown),
     Nothing,
     /// The demo is over.
     End,
@@ -138,6 +141,7 @@ impl Phone {
             | Twist::NoSuchItem => match errand.way {
                 Way::Secured => self.order_sealed(machine, ware, errand).await,
                 Way::Words => self.order_in_words(machine, ware, errand).await,
+                Way::Ussd => self.order_by_ussd(machine, ware, errand).await,
             },
         }
     }
@@ -164,7 +168,7 @@ impl Phone {
                 self.told.bad.push(said);
                 false
             }
-            (Way::Words, Ok(pon)) => {
+            (Way::Words | Way::Ussd, Ok(pon)) => {
                 let text = format!("{} {pon}", self.book.pay(usize::from(errand.units)));
                 self.say(&text, false).await.is_some()
             }
@@ -191,6 +195,13 @@ impl Phone {
 
     /// Lets the SIM or its owner read a message, and remembers what was told.
     fn take(&mut self, message: &ShortMessage) -> Heard {
+        if message.tlvs.ussd_service_op().is_some() {
+            // A text of a session that was given up meanwhile is no longer on the display.
+            return self
+                .handset
+                .shown(message)
+                .map_or(Heard::Nothing, Heard::Shown);
+        }
         match self.handset.receive(message, &self.book) {
             Received::Confirmed(reply) => {
                 count(&self.stage.counts.opened);

@@ -27,6 +27,8 @@ pub(super) enum Way {
     Secured,
     /// In words.
     Words,
+    /// By USSD: dialled whole, or through the menu.
+    Ussd,
 }
 
 /// What makes an errand another than a plain purchase.
@@ -143,10 +145,11 @@ fn errand(
     (twist, part, way): Scene,
     chance: &mut ChaCha8Rng,
 ) -> Errand {
-    let way = way.unwrap_or(if number_below(chance, 100) < WORDS_PERCENT {
-        Way::Words
-    } else {
-        Way::Secured
+    let plain = (twist, part) == (Twist::None, Part::Working);
+    let way = way.unwrap_or(match number_below(chance, 100) {
+        0..WORDS_PERCENT => Way::Words,
+        WORDS_PERCENT..USSD_PERCENT if plain => Way::Ussd,
+        _ => Way::Secured,
     });
     let found = places.one(part, phone.currency, chance);
     let (machine, twist) = if let Some(machine) = found {
@@ -197,7 +200,8 @@ const PARTS: [Part; 5] = [
     Part::OpenDoor,
 ];
 /// The scenes that a demo must not be without.
-const MUST: [Scene; 11] = [
+const MUST: [Scene; 12] = [
+    (Twist::None, Part::Working, Some(Way::Ussd)),
     (Twist::None, Part::Silent, Some(Way::Secured)),
     (Twist::WalkedAway, Part::Kiosk, Some(Way::Secured)),
     (Twist::Till, Part::Kiosk, Some(Way::Words)),
@@ -216,6 +220,8 @@ const SPECIAL: &str = "EUR";
 const EVERY_PART_FROM: usize = 50;
 /// How many of a hundred orders are typed.
 const WORDS_PERCENT: usize = 30;
+/// And how many are typed or dialled.
+const USSD_PERCENT: usize = 45;
 /// Below the gateway's budget of five.
 const SUSPICIONS_MAX: u32 = 3;
 

@@ -169,6 +169,11 @@ impl Summary {
             read(&c.sent_again),
             read(delivered)
         ))?;
+        screen.row(&format!(
+            "                {} orders dialled by USSD, {} through its menu",
+            read(&c.dialled),
+            read(&c.by_menu)
+        ))?;
         let down = thousandths(u64::try_from(self.down.as_micros()).unwrap_or(u64::MAX));
         screen.row(&format!(
             "gateway         killed (-9) half way, back after {down} ms"

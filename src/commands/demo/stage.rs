@@ -43,6 +43,10 @@ pub(super) struct Counts {
     pub(super) two_parts: AtomicU64,
     /// Second purchases of the same by `AGAIN`.
     pub(super) another_ones: AtomicU64,
+    /// Orders that were dialled whole.
+    pub(super) dialled: AtomicU64,
+    /// Orders that were confirmed in the USSD menu.
+    pub(super) by_menu: AtomicU64,
     /// Orders that a card sent again because it heard nothing.
     pub(super) sent_again: AtomicU64,
 }

@@ -121,18 +121,13 @@ fn ordered(
             return (None, ArrivalEnd::Answered, reply);
         }
     };
-    placed(world, &order, &wish.command, digest, context)
+    placed(world, &order, wish, context)
 }
 
 /// Pays the order or refuses it, remembers it by its session, and tells what became of it by SMS.
-fn placed(
-    world: &mut World,
-    order: &Order<'_>,
-    command: &Command,
-    digest: [u8; 8],
-    context: &Context,
-) -> End {
-    let (subscriber, since) = (order.subscriber, order.arrival.repeat_since);
+fn placed(world: &mut World, order: &Order<'_>, wish: &UssdOrder, context: &Context) -> End {
+    let (subscriber, digest) = (order.subscriber, identity::of_ussd(wish));
+    let since = wish.room_since.min(order.arrival.repeat_since);
     let line = world.lines.get(&subscriber);
     let (id, result) = if line.is_some_and(|line| line.recent.has_room(since)) {
         pay::place(world, order, context)
@@ -152,7 +147,7 @@ fn placed(
         });
     }
     let of_record = |record| speech::of(world, record, subscriber, context);
-    let reply = match (command, result) {
+    let reply = match (&wish.command, result) {
         (Command::PayPon { pon, .. }, Err(Refusal::PonExpired)) => Reply::PonExpired { pon: *pon },
         (Command::PayPon { pon, .. }, Err(Refusal::PonPaid)) => Reply::PonPaid { pon: *pon },
         (_, _) => world.purchases.get(&id).map_or(Reply::Temporary, of_record),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::dialogue::ussd_menu::{Dialogue, Wish};
+use crate::domain::Millis;
 use crate::gateway::member::{UssdOrder, UssdWish};
 
 /// One caller.
@@ -17,12 +18,13 @@ pub(in crate::serve) struct Seat {
 
 impl Seat {
     /// What the books are asked for.
-    pub(super) fn wish(&self, wish: &Wish) -> UssdWish {
+    pub(super) fn wish(&self, wish: &Wish, room_since: Millis) -> UssdWish {
         match wish {
             Wish::Order { command, shown } => UssdWish::Order(UssdOrder {
                 command: command.clone(),
                 shown: shown.map(|price| (price.amount, price.currency)),
                 session: self.named.clone(),
+                room_since,
             }),
             Wish::Language(language) => UssdWish::Language(*language),
         }

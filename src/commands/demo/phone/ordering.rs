@@ -198,6 +198,7 @@ impl Phone {
                 Heard::End => return None,
                 Heard::Said(Said::Refunded(_) | Said::PartRefunded(_))
                 | Heard::Confirmed
+                | Heard::Shown(_)
                 | Heard::Nothing => {}
             }
             if self.stage.now() >= until {
