@@ -6,3 +6,4 @@ mod session;
 mod smpp;
 mod sms;
 mod sv;
+mod ussd;

@@ -85,7 +85,7 @@ fn a_stray_key_in_any_section_is_refused_with_its_line() {
         );
         assert!(told[0].contains("known here: "), "{told:?}");
     }
-    assert_eq!(headers, 21);
+    assert_eq!(headers, 22);
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn what_the_shipped_file_says_is_what_holds_without_it() {
         "tar",
     ];
     assert_eq!(required, known.into());
-    assert_eq!(optional, 49);
+    assert_eq!(optional, 55);
 }
 
 #[test]
@@ -417,4 +417,55 @@ bind = \"tx\"
         told_of[0].contains("alphabet: all binds of smsc main must have the same"),
         "{told_of:?}"
     );
+}
+
+/// What is told of the USSD of a configuration in which `from` is `to`.
+fn ussd_told(from: &str, to: &str) -> String {
+    let shipped = SHIPPED.replacen("# ussd_dialect", "ussd_dialect", 1);
+    assert!(shipped.contains(from), "{from}");
+    let config = read(&shipped.replacen(from, to, 1)).unwrap_or_else(|faults| panic!("{faults}"));
+    config
+        .ussd()
+        .map_or_else(|e| e.to_string(), |_| String::new())
+}
+
+#[test]
+fn a_dialect_that_is_not_there_or_a_bind_that_cannot_answer_is_told() {
+    assert_eq!(ussd_told("\"spec\"", "\"mica\""), "");
+    let told = ussd_told("ussd_dialect = \"spec\"", "ussd_dialect = \"smpp\"");
+    assert!(
+        told.contains("there is no \"smpp\", there are 6d, bare"),
+        "{told}"
+    );
+    let told = ussd_told("\nbind = \"trx\"", "\nbind = \"tx\"");
+    assert!(told.contains("make it \"trx\""), "{told}");
+    let told = ussd_told(
+        "# ussd_results_by = \"main\"",
+        "ussd_results_by = \"nobody\"",
+    );
+    assert!(told.contains("no smsc \"nobody\""), "{told}");
+    let told = ussd_told("\nlanguage = \"en\"", "\nlanguage = \"eo\"");
+    assert!(told.contains("no texts in the language eo"), "{told}");
+}
+
+#[test]
+fn an_operators_dialect_is_used_or_told_what_is_wrong_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mine =
+        "[session]\n[incoming]\nbegin = [1]\nanswer = [18]\n[outgoing]\ncontinue = 2\nend = 17\n";
+    fs::write(folder.path().join("mine.toml"), mine).unwrap();
+    let shipped = SHIPPED
+        .replacen("# ussd_dialect = \"spec\"", "ussd_dialect = \"mine\"", 1)
+        .replacen("# dialects = \"ussd\"", "dialects = \".\"", 1);
+    let file = folder.path().join("svgate.toml");
+    let config = Config::from_text(&file, &shipped).unwrap_or_else(|faults| panic!("{faults}"));
+    let ussd = config.ussd().unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(&*ussd.dialects["main"].name, "mine");
+    fs::write(
+        folder.path().join("mine.toml"),
+        mine.replace("end = 17", "end = 2"),
+    )
+    .unwrap();
+    let told = config.ussd().unwrap_err().to_string();
+    assert!(told.contains("mine can't be used"), "{told}");
 }
