@@ -5,6 +5,8 @@
 const smpp = require('smpp');
 
 const ANSWER_WITHIN_MS = 10_000;
+/** 3GPP TS 23.038 §5: UCS2, no class. */
+const UCS2_BROADCAST = 0x48;
 
 class UssdCentre {
   constructor(password) {
@@ -93,10 +95,12 @@ class UssdCentre {
   }
 }
 
-/** The text of a message; node-smpp decodes by SMS rules, which are not those of USSD. */
+/** The text of a message; node-smpp decodes by SMS rules, which are not those of a cell broadcast. */
 function textOf(pdu) {
   const { message } = pdu.short_message;
-  return Buffer.isBuffer(message) ? message.toString('latin1') : message;
+  if (!Buffer.isBuffer(message)) return message;
+  const { ASCII, UCS2 } = smpp.encodings;
+  return (pdu.data_coding === UCS2_BROADCAST ? UCS2 : ASCII).decode(message);
 }
 
 module.exports = { UssdCentre, textOf };
