@@ -59,9 +59,7 @@ impl Phone {
             let Some(shown) = page.filter(|shown| !shown.ends) else {
                 return Walk::Left;
             };
-            let found = shown.text.lines().find(|line| line.contains(ware.name));
-            let number = found.and_then(|line| line.split(' ').next());
-            let Some(number) = number.map(str::to_owned) else {
+            let Some(number) = choice_of(&shown.text, ware.name) else {
                 page = self.answer("0").await;
                 continue;
             };
@@ -104,11 +102,16 @@ impl Phone {
 
     /// Whether an SMS told what became of the order; the closing text may have got lost.
     async fn is_told(&mut self) -> bool {
-        let until = self.stage.now().saturating_add(TOLD_WITHIN);
+        let mut until = self.stage.now().saturating_add(TOLD_WITHIN);
         loop {
             match self.listen(until).await {
                 Heard::Said(Said::Paid(_) | Said::Other(_)) => return true,
                 Heard::End => return false,
+                // The gateway was started anew and knows of no session; what was paid before then is
+                // told all the same.
+                Heard::Shown(shown) if shown.text.starts_with(SESSION_OVER) => {
+                    until = until.min(self.stage.now().saturating_add(STILL_TOLD_WITHIN));
+                }
                 Heard::Said(
                     Said::Refunded(_) | Said::PartRefunded(_) | Said::Repeated(_) | Said::Unknown,
                 )
@@ -123,6 +126,17 @@ impl Phone {
     }
 }
 
+/// The digits before the choice that names `ware`: a heading may name it too.
+fn choice_of(page: &str, ware: &str) -> Option<String> {
+    page.lines().find_map(|line| {
+        let (number, choice) = line.split_once(' ')?;
+        let is_choice = number.bytes().all(|octet| octet.is_ascii_digit());
+        (is_choice && choice.contains(ware)).then(|| number.to_owned())
+    })
+}
+
+/// How the closing text begins that an answer to no session gets.
+const SESSION_OVER: &str = "This session is over";
 /// How often a subscriber goes through the menu before dialling the whole order.
 const WALKS_MAX: u32 = 2;
 /// How often the network brings a code that nobody answered.
@@ -131,5 +145,7 @@ const DIALS_MAX: u32 = 6;
 const PAGES_MAX: u32 = 6;
 /// How long a person waits for a page.
 const SHOWN_WITHIN: Duration = Duration::from_secs(4);
+/// How long a person still waits for the SMS when the session was over.
+const STILL_TOLD_WITHIN: Duration = Duration::from_secs(1);
 /// How long a person waits for the SMS, with a restart of the gateway in it.
 const TOLD_WITHIN: Duration = Duration::from_secs(8);
