@@ -23,6 +23,7 @@ pub mod export;
 pub mod keys;
 pub mod merchant;
 pub mod migrate;
+pub mod node;
 pub mod notices;
 pub mod outbox;
 pub mod packet;
@@ -52,6 +53,8 @@ pub enum Command {
     /// Provisioning, money, and looking into what happened.
     #[command(flatten)]
     OnBooks(BooksCommand),
+    /// Finish what a node that is gone has left
+    Node(node::NodeArgs),
     /// Run a gateway with the whole world around it, and check every book afterwards
     Demo(demo::DemoArgs),
     /// Write, list, verify and resend the billing files
@@ -145,6 +148,10 @@ fn dispatch(command: &Command, streams: &mut Streams<'_>) -> Result<u8, Fault> {
         Command::Keys(args) => Ok(keys::run(args, output, err)),
         Command::Serve(args) => Ok(serve::run(args, err)),
         Command::Demo(args) => Ok(demo::run(args, output, err)),
+        Command::Node(args) => {
+            let site = Site::load(&args.action.common().config)?;
+            node::run(&args.action, site, output).map(|()| 0)
+        }
         Command::CheckConfig(args) => check_config::run(args, streams).map(|()| 0),
         Command::Export(on_site) => on_books(&on_site.config, async |site, books| {
             let (profile, places) = site.billing_files()?;
@@ -164,9 +171,14 @@ fn dispatch(command: &Command, streams: &mut Streams<'_>) -> Result<u8, Fault> {
             };
             Ok(reconcile::run(&on_site.args, &books, setting, output, err).await)
         }),
-        Command::OnBooks(command) => on_books(&command.common().config, async |site, books| {
-            command.run(&site, &books, output).await.map(|()| 0)
-        }),
+        Command::OnBooks(command) => {
+            let site = Site::load(&command.common().config)?;
+            let site = match command.node() {
+                Some(node) => site.as_node(node)?,
+                None => site,
+            };
+            site.on_books(async |site, books| command.run(&site, &books, output).await.map(|()| 0))
+        }
     }
 }
 
@@ -182,6 +194,24 @@ impl BooksCommand {
             Self::Outbox(args) => args.action.common(),
             Self::Notices(args) => args.action.common(),
             Self::Migrate(args) => &args.common,
+        }
+    }
+
+    /// The node whose money it is about, if that need not be this one.
+    const fn node(&self) -> Option<u16> {
+        match self {
+            Self::Purse(purse::PurseArgs {
+                action: purse::PurseAction::Load(args),
+            }) => args.node,
+            Self::Purse(_)
+            | Self::Subscriber(_)
+            | Self::Merchant(_)
+            | Self::Terminal(_)
+            | Self::Bill(_)
+            | Self::Purchase(_)
+            | Self::Outbox(_)
+            | Self::Notices(_)
+            | Self::Migrate(_) => None,
         }
     }
 

@@ -31,6 +31,7 @@ pub mod faults;
 pub mod files;
 pub mod keys;
 pub mod places;
+pub mod postgres;
 pub mod reading;
 pub mod rules;
 pub mod smsc;
@@ -183,6 +184,7 @@ impl Config {
                 .map(|tax| (Arc::clone(&tax.code), tax.rate_percent.basis_points))
                 .collect(),
             fees: fees.map(|fee| (fee.currency, fee.amount)).collect(),
+            shares_books: self.store.postgres.is_some(),
             alphabets: smscs.map(|s| (s.smsc(), s.alphabet)).collect(),
         }
     }
@@ -243,6 +245,9 @@ impl Config {
             .chain(self.ussd.menu.as_mut());
         for place in places {
             *place = folder.join(&place);
+        }
+        if let Some(postgres) = &mut self.store.postgres {
+            postgres.set_in(folder);
         }
         for smsc in &mut self.smsc {
             smsc.set_in(folder);

@@ -16,6 +16,7 @@ pub mod pon;
 pub mod purchase;
 pub mod recent;
 pub mod refusal;
+pub mod series;
 pub mod subscriber;
 
 /// Milliseconds UTC since 1970-01-01. Zones exist only at cut-offs and in files.

@@ -17,6 +17,7 @@ mod figures;
 mod health;
 mod links;
 mod outbox;
+mod peers;
 mod reach;
 mod running;
 mod steady;
@@ -35,6 +36,8 @@ use prometheus_client::registry::Registry;
 use tokio::sync::mpsc;
 
 use crate::config::Config;
+use crate::config::places::StoreConfig;
+use crate::config::smsc::SmscConfig;
 use crate::config::ussd::Ussd;
 use crate::domain::Millis;
 use crate::gateway::books::StoreError;
@@ -53,9 +56,9 @@ use crate::serve::outbox::{Outbox, Way};
 use crate::serve::reach::{SmscReach, keep_reach};
 use crate::serve::running::{Part, Running, Stage, ending};
 use crate::serve::steady::Steady;
-use crate::serve::timers::{Timers, keep_house};
+use crate::serve::timers::{Timers, claim_messages, keep_house};
 use crate::serve::watched::{Pulse, Watched};
-use crate::store::{Store, StoreOptions, Writer};
+use crate::store::{Place, PostgresOptions, PostgresTls, Store, StoreOptions, Writer};
 use crate::telemetry::{self, Metrics};
 
 pub use self::error::ServeError;
@@ -109,9 +112,10 @@ impl Gateway {
         let binds = config.smsc.iter().map(Bind::prepare);
         let binds = binds.collect::<Result<Vec<_>, _>>()?;
         let wakes = Wakes::new(config.http.waiters_max);
-        let commits = Commits::new(wakes.clone(), metrics.clone());
+        let readiness = Readiness::starting();
+        let commits = Commits::new(wakes.clone(), metrics.clone(), readiness.clone());
         let options = StoreOptions {
-            path: Some(config.store.path.clone()),
+            place: place_of(&config.store)?,
             node: config.node.id,
         };
         let clock = Arc::clone(&surroundings.now);
@@ -149,7 +153,7 @@ impl Gateway {
             last_commit,
             commits,
             wakes,
-            readiness: Readiness::starting(),
+            readiness,
             metrics,
             http_metrics,
             registry,
@@ -196,8 +200,9 @@ impl Gateway {
         let purchases = self.metrics.purchases.clone();
         let pulse = Arc::new(Pulse::new(clock, self.readiness.clone(), steady, purchases));
         let mut running = Running::new();
+        let writing = Box::pin(self.writer.run());
         running.start(Part::Writer, async {
-            self.writer.run().await.map_err(|error| match error {
+            writing.await.map_err(|error| match error {
                 StoreError::Unknown => ServeError::Unflushed,
                 other
                 @ (StoreError::Unavailable(_) | StoreError::Busy | StoreError::Corrupt(_)) => {
@@ -220,7 +225,8 @@ impl Gateway {
             quieting,
         };
         let Started { ways, stats } = binds.start(self.binds, &mut running)?;
-        let books = self.config.store.path.clone();
+        let file = self.config.store.postgres.is_none();
+        let books = file.then(|| self.config.store.path.clone());
         let health = health::watch(stats, books, self.readiness.clone());
         running.start_until(Part::Health, Stage::Closing, health);
         let flow = Flow {
@@ -248,7 +254,12 @@ impl Gateway {
         let Addresses { http, metrics } = self.addresses;
         let config = &self.config;
         let operator = &*config.node.operator;
-        tracing::info!(node = config.node.id, operator, books = %config.store.path.display(), "svgate starts");
+        tracing::info!(
+            node = config.node.id,
+            operator,
+            books = config.store.shown(),
+            "svgate starts"
+        );
         let scheme = if config.http.tls.is_some() {
             "https"
         } else {
@@ -311,6 +322,16 @@ impl Flow {
 
         let rules = self.config.purchase;
         let house = keep_house(self.books.clone(), rules, clock());
+        let names = self.config.smsc.iter().map(SmscConfig::smsc);
+        let shares_books = self.config.store.postgres.is_some();
+        let claiming = claim_messages(self.books.clone(), names.collect(), clock());
+        let house = async move {
+            if shares_books {
+                tokio::join!(house, claiming);
+            } else {
+                house.await;
+            }
+        };
         running.start_until(Part::House, Stage::Closing, house);
         let reach = keep_reach(self.books.clone(), self.reaches.clone(), clock());
         running.start_until(Part::House, Stage::Closing, reach);
@@ -366,6 +387,34 @@ impl Listeners {
         });
         Ok(())
     }
+}
+
+/// The database that holds the books.
+///
+/// # Errors
+///
+/// [`StoreError::Unavailable`] names the password file that can't be read.
+pub fn place_of(store: &StoreConfig) -> Result<Place, StoreError> {
+    let Some(shared) = &store.postgres else {
+        return Ok(Place::File(store.path.clone()));
+    };
+    let password = shared.password().map_err(|error| {
+        let file = shared.password_file.as_deref().unwrap_or(&store.path);
+        StoreError::Unavailable(format!("{} can't be read: {error}", file.display()))
+    })?;
+    let hosts = shared.hosts.iter();
+    Ok(Place::Postgres(PostgresOptions {
+        hosts: hosts.map(|at| (at.host.clone(), at.port)).collect(),
+        database: shared.database.clone(),
+        user: shared.user.clone(),
+        password,
+        tls: match &shared.ca_file {
+            None => PostgresTls::Off,
+            Some(ca_file) => PostgresTls::Verified {
+                ca_file: ca_file.clone(),
+            },
+        },
+    }))
 }
 
 /// The time of day, as everything here is told it.

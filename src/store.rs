@@ -7,14 +7,22 @@
 //! Nobody outside this module knows SQL. The queue is bounded: a full one refuses the newcomer.
 
 mod audit;
+mod batch;
 mod blobs;
 mod browse;
 mod codec;
+mod connection;
 mod direct;
 mod enter;
+mod every;
+mod link;
 mod load;
+mod locks;
+mod migrations;
 mod outgoing;
+mod postgres;
 mod read;
+mod readers;
 mod rows;
 mod save;
 mod sqlite;
@@ -30,24 +38,36 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use sqlx::sqlite::SqlitePool;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::domain::Millis;
 use crate::gateway::books::{OnCommit, StoreError};
 use crate::gateway::context::Context;
 use crate::gateway::member::{Member, Outcome};
+use crate::store::readers::Readers;
 
 pub use direct::{Direct, DirectEnd, Shown};
+pub use postgres::{PostgresOptions, PostgresTls};
 pub use writer::Writer;
 
 /// Where the books are and whose they are.
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
-    /// The database file; none for one in memory, which tests use.
-    pub path: Option<PathBuf>,
+    /// Which database.
+    pub place: Place,
     /// This node's number, 0 to 1023.
     pub node: u16,
+}
+
+/// Which database holds the books.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// `SQLite` without a file: for tests.
+    Memory,
+    /// `SQLite` in this file, for one node.
+    File(PathBuf),
+    /// `PostgreSQL`, which several nodes share.
+    Postgres(PostgresOptions),
 }
 
 /// The only reader of the clock, handed in by whoever starts the store.
@@ -57,7 +77,8 @@ pub type Clock = Arc<dyn Fn() -> Millis + Send + Sync>;
 #[derive(Clone)]
 pub struct Store {
     queue: mpsc::Sender<Waiting>,
-    readers: SqlitePool,
+    readers: Readers,
+    node: u16,
 }
 
 /// A member in the queue.
@@ -72,18 +93,23 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`] when the file can't be opened or is of a newer version.
+    /// [`StoreError::Unavailable`] when the database can't be opened, is of a newer version, or of
+    /// another node.
     pub async fn open(
         options: &StoreOptions,
         context: Arc<Context>,
         clock: Clock,
         on_commit: OnCommit,
     ) -> Result<(Self, Writer), StoreError> {
-        let (writing, readers) = sqlite::open(options).await?;
+        let (writing, readers, batch) = batch::open(options, context, clock).await?;
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
-        let store = Self { queue, readers };
-        let writer = Writer::new(writing, options.node, waiting, context, clock, on_commit);
-        Ok((store, writer))
+        let node = options.node;
+        let store = Self {
+            queue,
+            readers,
+            node,
+        };
+        Ok((store, Writer::new(writing, batch, waiting, on_commit)))
     }
 
     async fn decided(&self, member: Member, take_within: Duration) -> Result<Outcome, StoreError> {
@@ -119,6 +145,22 @@ impl Waiting {
         self.taken
             .compare_exchange(WAITING, TAKEN, Ordering::AcqRel, Ordering::Acquire)
             .is_ok()
+    }
+}
+
+/// Raises a node's epoch: what it has under way is the last that it writes. Its new epoch; none
+/// when there is no such node.
+///
+/// # Errors
+///
+/// [`StoreError::Unavailable`] when the database can't be reached, or is a file: that has one node.
+pub async fn take_over(options: &StoreOptions) -> Result<Option<i64>, StoreError> {
+    match &options.place {
+        Place::Postgres(shared) => postgres::take_over(shared, options.node).await,
+        Place::Memory | Place::File(_) => {
+            let text = "a file has the books of one node: there is no other to take over";
+            Err(StoreError::Unavailable(text.to_owned()))
+        }
     }
 }
 

@@ -30,9 +30,9 @@ pub async fn run<B: Views>(
     output: &mut dyn Write,
 ) -> Result<(), Fault> {
     let version = books.schema().await?;
-    let path = site.config.store.path.display();
+    let path = site.config.store.shown();
     if args.common.json {
-        let line = json!({ "store": path.to_string(), "schema": version });
+        let line = json!({ "store": path, "schema": version });
         writeln!(output, "{line}")?;
     } else {
         writeln!(output, "{path} has schema version {version}")?;

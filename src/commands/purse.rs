@@ -28,7 +28,7 @@ pub enum PurseAction {
     /// Load the float by an amount that the issuer put into circulation
     #[command(after_help = EXAMPLES)]
     Load(LoadArgs),
-    /// Show every account but those of subscribers
+    /// Show every account but those of subscribers, each node's part by itself
     #[command(after_help = EXAMPLES)]
     Show(ShowArgs),
 }
@@ -56,6 +56,9 @@ pub struct LoadArgs {
     /// The issuer's own reference; the same again changes nothing
     #[arg(long, value_name = "TEXT")]
     pub reference: String,
+    /// Whose float, where several nodes share the books; this node's when it is left out
+    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u16).range(0..=1023))]
+    pub node: Option<u16>,
     /// What every command takes.
     #[command(flatten)]
     pub common: Common,
@@ -116,12 +119,15 @@ async fn load<B: Books>(args: &LoadArgs, books: &B, output: &mut dyn Write) -> R
 }
 
 async fn show<B: Views>(args: &ShowArgs, books: &B, output: &mut dyn Write) -> Result<(), Fault> {
-    for account in books.balances().await? {
+    let balances = books.balances().await?;
+    let first = balances.first().map(|account| account.node);
+    let several = balances.iter().any(|account| Some(account.node) != first);
+    for account in balances {
         let merchant = account.merchant.as_ref().map(ToString::to_string);
         let currency = account.currency;
         if args.common.json {
             let line = json!({
-                "account": account.kind, "merchant": merchant, "currency": currency.code(),
+                "node": account.node, "account": account.kind, "merchant": merchant, "currency": currency.code(),
                 "balance_minor": account.balance.0,
             });
             writeln!(output, "{line}")?;
@@ -129,7 +135,11 @@ async fn show<B: Views>(args: &ShowArgs, books: &B, output: &mut dyn Write) -> R
             let balance = decimal(currency, account.balance.0);
             let merchant = merchant.unwrap_or_default();
             let kind = &account.kind;
-            writeln!(output, "{kind:<20} {merchant:<32} {balance:>20} {currency}")?;
+            write!(output, "{kind:<20} {merchant:<32} {balance:>20} {currency}")?;
+            if several {
+                write!(output, "  node {}", account.node)?;
+            }
+            writeln!(output)?;
         }
     }
     Ok(())
@@ -151,6 +161,7 @@ const REFERENCE_MAX: usize = 64;
 const EXAMPLES: &str = "\
 Examples:
   svgate purse load --amount 1000.00 --currency EUR --reference ISSUER-2026-0042
+  svgate purse load --node 2 --amount 1000.00 --currency EUR --reference ISSUER-2026-0043
   svgate purse show --json
 
 The first load of a currency opens the purses of that currency.

@@ -13,14 +13,15 @@ use clap::Args;
 
 use crate::domain::Millis;
 use crate::domain::ids::{PurchaseId, SubscriberId};
+use crate::domain::series::series_of;
 use crate::export::csv::Row;
 use crate::export::folder::Folder;
 use crate::export::verify::{Expected, verify};
 use crate::export::{ExportError, Places, Profile};
 use crate::gateway::audit::report::Report;
 use crate::gateway::audit::tally::Tally;
-use crate::gateway::audit::{AuditBooks, AuditSnapshot, Billed, Stream};
-use crate::gateway::context::Context;
+use crate::gateway::audit::{AuditBooks, AuditSnapshot, Billed, NodeEnds, Stream};
+use crate::gateway::context::{Context, NodePurses};
 
 /// Arguments of `svgate reconcile`.
 #[derive(Clone, Debug, Args)]
@@ -92,7 +93,10 @@ pub async fn reconcile<B: AuditBooks>(
     let _lock = Folder::lock(&setting.places.folder)?;
     let mut snapshot = books.snapshot().await?;
     let ends = snapshot.ends().await?;
-    let mut tally = Tally::new(setting.context, setting.now);
+    let nodes = ends.nodes.iter();
+    let nodes = nodes.filter_map(|ends| setting.context.purses_of(ends.node).ok());
+    let nodes: Vec<NodePurses> = nodes.collect();
+    let mut tally = Tally::new(&nodes, setting.now);
     feed_parties(&mut snapshot, &mut tally).await?;
     feed_rows(&mut snapshot, &mut tally).await?;
     let batches = snapshot.batches().await?;
@@ -110,9 +114,27 @@ pub async fn reconcile<B: AuditBooks>(
     for fault in verified.faults {
         tally.file_fault(format!("{}: {}", fault.file, fault.reason));
     }
-    let mut after = verified.to_entry.max(tally.last_entry());
+    for node in &ends.nodes {
+        let mut after = tally.last_entry(node.from);
+        if node.node == setting.profile.node {
+            after = after.max(verified.to_entry);
+        }
+        feed_entries(&mut snapshot, &mut tally, (after, node)).await?;
+    }
+    Ok(tally.finish(&ends))
+}
+
+/// The entries of one node's stream that its files do not hold: all of another node's, whose files
+/// are beside that one.
+async fn feed_entries(
+    snapshot: &mut impl AuditSnapshot,
+    tally: &mut Tally<'_>,
+    (after, node): (i64, &NodeEnds),
+) -> Result<(), ExportError> {
+    let mut after = after;
     loop {
-        let page = snapshot.entries(after, ROWS_PER_PAGE).await?;
+        let mut page = snapshot.entries(after, ROWS_PER_PAGE).await?;
+        page.retain(|entry| series_of(entry.number) == node.from);
         let Some(last) = page.last() else { break };
         after = last.number;
         for entry in &page {
@@ -122,7 +144,7 @@ pub async fn reconcile<B: AuditBooks>(
             }
         }
     }
-    Ok(tally.finish(&ends))
+    Ok(())
 }
 
 /// Lines, accounts and purchases: what the other rows are compared with.

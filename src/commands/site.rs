@@ -14,6 +14,7 @@ use crate::export::{Places, Profile};
 use crate::gateway::books::StoreError;
 use crate::gateway::context::Context;
 use crate::gateway::member::{Denied, Outcome};
+use crate::serve::place_of;
 use crate::store::{Store, StoreOptions};
 use crate::telemetry::{self, clock};
 
@@ -48,6 +49,22 @@ impl Site {
             master,
             context,
             now: clock::clock(),
+        })
+    }
+
+    /// The same as another node of the same books sees it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::load`].
+    pub fn as_node(self, node: u16) -> Result<Self, Fault> {
+        let mut config = Config::clone(&self.config);
+        config.node.id = node;
+        let context = Arc::new(config.context(Arc::clone(&self.master))?);
+        Ok(Self {
+            config: Arc::new(config),
+            context,
+            ..self
         })
     }
 
@@ -88,7 +105,7 @@ impl Site {
             .build()?;
         runtime.block_on(async {
             let options = StoreOptions {
-                path: Some(self.config.store.path.clone()),
+                place: place_of(&self.config.store)?,
                 node: self.config.node.id,
             };
             let context = Arc::clone(&self.context);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::config::faults::{KeyFault, bad_word, fault};
+use crate::config::postgres::PostgresConfig;
 use crate::config::reading::Section;
 
 /// Who this node is.
@@ -45,17 +46,38 @@ impl Section for NodeConfig {
 pub struct StoreConfig {
     /// The SQLite file; two more stand beside it.
     pub path: PathBuf,
+    /// The database that several nodes share, instead of the file.
+    pub postgres: Option<PostgresConfig>,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
         Self {
             path: "svgate.db".into(),
+            postgres: None,
         }
     }
 }
 
-impl Section for StoreConfig {}
+impl StoreConfig {
+    /// Where the books are, for people: the file, or the database and its hosts.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let Some(shared) = &self.postgres else {
+            return self.path.display().to_string();
+        };
+        let hosts = shared.hosts.iter();
+        let hosts: Vec<String> = hosts.map(|at| format!("{}:{}", at.host, at.port)).collect();
+        format!("{} on {}", shared.database, hosts.join(", "))
+    }
+}
+
+impl Section for StoreConfig {
+    fn faults(&self) -> Vec<KeyFault> {
+        let postgres = self.postgres.as_ref();
+        postgres.map(PostgresConfig::faults).unwrap_or_default()
+    }
+}
 
 /// Where terminals and kiosks ask.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

@@ -15,6 +15,7 @@ use std::io::BufReader;
 use std::path::PathBuf;
 
 use crate::domain::Millis;
+use crate::domain::series::series_of;
 use crate::export::batch::{ReadFile, Total, Totals, file_name, read_file};
 use crate::export::chain::Head;
 use crate::export::csv::Row;
@@ -208,8 +209,14 @@ impl Walk<'_> {
             let reason = format!("it does not follow {former} as that stands: the chain is broken");
             self.fault(name.to_owned(), reason);
         }
-        if header.from_entry != before.to_entry.saturating_add(1) {
-            let (from, to) = (header.from_entry, before.to_entry);
+        // The first file begins where its node's series does.
+        let to = if sequence == 1 {
+            series_of(header.from_entry)
+        } else {
+            before.to_entry
+        };
+        if header.from_entry != to.saturating_add(1) {
+            let from = header.from_entry;
             let reason = format!("it begins with entry {from}, and the file before ends with {to}");
             self.fault(name.to_owned(), reason);
         }

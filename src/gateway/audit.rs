@@ -24,6 +24,7 @@ mod due;
 mod expected;
 mod ledger;
 mod logs;
+mod numbers;
 pub mod report;
 pub mod tally;
 
@@ -137,9 +138,23 @@ pub trait AuditSnapshot: Send {
     fn batches(&mut self) -> impl Future<Output = Result<Vec<StoredBatch>, StoreError>> + Send;
 }
 
-/// Where the gapless series and the chains of a node end, as its own row and its purses say.
+/// Where the gapless series of every node and the chains of every purse end, as the nodes' rows and
+/// the purses say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SeriesEnds {
+    /// Every node.
+    pub nodes: Vec<NodeEnds>,
+    /// The head of each purse's chain, lanes and POS.
+    pub chains: Vec<(PurseId, ChainHead)>,
+}
+
+/// Where the gapless series of one node begin and end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeEnds {
+    /// Which node.
+    pub node: u16,
+    /// The number above which each of them begins.
+    pub from: i64,
     /// The last transfer.
     pub transfer: i64,
     /// The last entry of the billing stream.
@@ -148,8 +163,6 @@ pub struct SeriesEnds {
     pub purse_log: i64,
     /// The last row of the POS's log.
     pub pos_log: i64,
-    /// The head of each purse's chain, lanes and POS.
-    pub chains: Vec<(PurseId, ChainHead)>,
 }
 
 /// One row of a log, not decoded: what can't be decoded is a finding, not the end of the audit.

@@ -44,6 +44,31 @@ pub struct Committed {
     pub members: usize,
     /// Commits of this node so far, those of other processes too; 0 when nothing was stored.
     pub batch: i64,
+    /// What another node has committed, if this tells of one.
+    pub elsewhere: Option<Elsewhere>,
+}
+
+/// What a node hears of another's commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// These have news.
+    Moved {
+        /// Terminals whose polls have something to see.
+        terminals: Vec<TerminalId>,
+        /// Purchases with the deadline of their new state.
+        deadlines: Vec<(PurchaseId, Option<Millis>)>,
+    },
+    /// Something may have been missed: whoever waits should look.
+    Anything,
+    /// Another node's clock shows something else.
+    Clock {
+        /// Whose.
+        node: u16,
+        /// Our clock less that one, ms.
+        apart_ms: i64,
+        /// Whether ours is the one that is farther from the database's.
+        is_ours_wrong: bool,
+    },
 }
 
 /// Told of every commit, in order, on the writer's own time: it must not wait.

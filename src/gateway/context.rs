@@ -8,7 +8,7 @@ use crate::auth::sealed_keys::{KeyPlace, unseal_keys};
 use crate::auth::secured_packet::{KeyProfile, KeyRecord};
 use crate::auth::sim_keys::{Direction, Master, SimKeys, derive, derive_named};
 use crate::dialogue::texts::Texts;
-use crate::domain::ids::PurseId;
+use crate::domain::ids::{BadId, PurseId};
 use crate::domain::money::Currency;
 use crate::domain::subscriber::Line;
 use crate::gateway::policy::Policy;
@@ -24,7 +24,7 @@ pub struct Context {
     master: Arc<Master>,
     profiles: BTreeMap<Arc<str>, Profiles>,
     decoy: KeyRecord,
-    purses: BTreeMap<Currency, PurseKeys>,
+    purses: NodePurses,
 }
 
 /// What packets of one kind of card look like, each way: attributes of its keys, never taken from a
@@ -37,6 +37,9 @@ pub struct Profiles {
     pub confirmations: KeyProfile,
 }
 
+/// Names and keys of a node's purses, two for each currency.
+pub struct NodePurses(BTreeMap<Currency, PurseKeys>);
+
 /// Names and keys of a node's two purses of one currency.
 struct PurseKeys {
     lane_name: PurseId,
@@ -46,25 +49,14 @@ struct PurseKeys {
     pair: MacKey,
 }
 
-impl Context {
-    /// The context of one node; `standard` is what most cards' packets look like.
-    ///
-    /// # Errors
-    ///
-    /// [`crate::domain::ids::BadId`] never for the names made here; it is passed on all the same.
-    pub fn new(
-        node: u16,
-        policy: Policy,
-        texts: Texts,
-        master: Arc<Master>,
-        standard: Profiles,
-    ) -> Result<Self, crate::domain::ids::BadId> {
-        let mut purses = BTreeMap::new();
-        for currency in Currency::all() {
+impl NodePurses {
+    /// The purses of `node` under the keys of `master`.
+    fn of(node: u16, master: &Master) -> Result<Self, BadId> {
+        let purses = Currency::all().map(|currency| {
             let lane_name: PurseId = format!("lane.{node}.{currency}").parse()?;
             let pos_name: PurseId = format!("pos.{node}.{currency}").parse()?;
             let key = |label, context: &str| {
-                MacKey::new(&derive_named(&master, label, context.as_bytes()))
+                MacKey::new(&derive_named(master, label, context.as_bytes()))
             };
             let keys = PurseKeys {
                 lane: key("sv-lane", lane_name.as_str()),
@@ -73,8 +65,43 @@ impl Context {
                 lane_name,
                 pos_name,
             };
-            purses.insert(currency, keys);
-        }
+            Ok((currency, keys))
+        });
+        purses.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The keys of the lane and point of sale of a currency.
+    #[must_use]
+    pub fn keys(&self, currency: Currency) -> Option<TransferKeys<'_>> {
+        let keys = self.0.get(&currency)?;
+        Some(TransferKeys {
+            lane: &keys.lane,
+            pos: &keys.pos,
+            pair: &keys.pair,
+        })
+    }
+
+    /// The names of the lane and point of sale of a currency.
+    #[must_use]
+    pub fn names(&self, currency: Currency) -> Option<(&PurseId, &PurseId)> {
+        let keys = self.0.get(&currency)?;
+        Some((&keys.lane_name, &keys.pos_name))
+    }
+}
+
+impl Context {
+    /// The context of one node; `standard` is what most cards' packets look like.
+    ///
+    /// # Errors
+    ///
+    /// [`BadId`] never for the names made here; it is passed on all the same.
+    pub fn new(
+        node: u16,
+        policy: Policy,
+        texts: Texts,
+        master: Arc<Master>,
+        standard: Profiles,
+    ) -> Result<Self, BadId> {
         let decoy_card = Iccid::from_ef_octets(DECOY_CARD).ok();
         let keys = match decoy_card {
             Some(iccid) => derive(&master, &iccid, 1, Direction::Mo),
@@ -83,6 +110,7 @@ impl Context {
                 kid: crate::auth::aes_key::AesKey::Aes128([0; 16]),
             },
         };
+        let purses = NodePurses::of(node, &master)?;
         let decoy = KeyRecord {
             profile: standard.orders,
             keys,
@@ -142,19 +170,22 @@ impl Context {
     /// The keys of this node's lane and point of sale of a currency.
     #[must_use]
     pub fn transfer_keys(&self, currency: Currency) -> Option<TransferKeys<'_>> {
-        let keys = self.purses.get(&currency)?;
-        Some(TransferKeys {
-            lane: &keys.lane,
-            pos: &keys.pos,
-            pair: &keys.pair,
-        })
+        self.purses.keys(currency)
     }
 
     /// The names of this node's lane and point of sale of a currency.
     #[must_use]
     pub fn purse_names(&self, currency: Currency) -> Option<(&PurseId, &PurseId)> {
-        let keys = self.purses.get(&currency)?;
-        Some((&keys.lane_name, &keys.pos_name))
+        self.purses.names(currency)
+    }
+
+    /// The purses of any node: its logs are proven with them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn purses_of(&self, node: u16) -> Result<NodePurses, BadId> {
+        NodePurses::of(node, &self.master)
     }
 }
 

@@ -43,6 +43,10 @@ pub enum Member {
     OutboxSettled(Vec<OutboxSettled>),
     /// A parked message is to be sent again.
     OutboxRetry(OutboxId),
+    /// Messages that no node sends yet are to be sent by this one.
+    OutboxClaim(Vec<OutboxId>),
+    /// Messages of this node are to be sent by any that can.
+    OutboxRelease(Vec<OutboxId>),
     /// A delivery receipt came.
     Receipt(Receipt),
     /// The issuer loads the operator's purse.

@@ -42,6 +42,8 @@ pub struct Policy {
     pub fees: BTreeMap<Currency, MinorUnits>,
     /// How each SMSC carries text in its default alphabet; GSM 7-bit unpacked when not named.
     pub alphabets: BTreeMap<Arc<str>, SmscAlphabet>,
+    /// Whether other nodes, with binds of their own, work on the same books.
+    pub shares_books: bool,
 }
 
 /// Rules of one class of subscribers.
@@ -60,6 +62,12 @@ impl Policy {
         self.classes
             .get(name)
             .or_else(|| self.classes.get("standard"))
+    }
+
+    /// The node that sends by this SMSC: ours where we are bound to it, else any that is.
+    #[must_use]
+    pub fn sender_by(&self, smsc: &str, own: u16) -> Option<u16> {
+        (!self.shares_books || self.alphabets.contains_key(smsc)).then_some(own)
     }
 
     /// Fee and tax for this currency and tax code; none when the tax code is not configured.

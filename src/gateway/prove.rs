@@ -108,6 +108,7 @@ pub fn first_wants(member: &Member, wants: &mut Wants) {
         Member::OutboxRetry(id) => {
             wants.outbox.insert(*id);
         }
+        Member::OutboxClaim(rows) | Member::OutboxRelease(rows) => wants.outbox.extend(rows),
         Member::Receipt(receipt) => receipt_wants(receipt, wants),
         Member::LoadPurse(load) => {
             wants.references.insert(Arc::clone(&load.reference));

@@ -57,6 +57,8 @@ pub struct PurchaseRecord {
     pub requested: Millis,
     /// When the merchant was paid.
     pub paid: Option<Millis>,
+    /// The node whose purses paid: the value goes back by them only.
+    pub node: Option<u16>,
     /// When the state last changed.
     pub changed: Millis,
     /// When the present state has lasted too long.
@@ -155,7 +157,7 @@ impl Billed {
 /// One movement of money. Numbers are gapless per node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transfer {
-    /// From 1 without a gap.
+    /// Without a gap in its node's [series](crate::domain::series).
     pub number: i64,
     /// Whose balance falls.
     pub from: Account,
@@ -174,7 +176,7 @@ pub struct Transfer {
 /// One entry of the billing stream: the demand. Numbers are gapless per node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BillingEntry {
-    /// From 1 without a gap.
+    /// Without a gap in its node's [series](crate::domain::series).
     pub number: i64,
     /// Charge, or refund of a charge.
     pub kind: EntryKind,
@@ -259,6 +261,8 @@ pub struct OutboxRow {
     pub created: Millis,
     /// After this it is parked, not sent.
     pub expires: Millis,
+    /// The node that sends it; none: any that is bound to the SMSC.
+    pub node: Option<u16>,
 }
 
 /// A message that the SMSC took and of which a receipt may come.

@@ -132,6 +132,14 @@ impl<K: Clone + Eq + Hash, V> Table<K, V> {
             .map(|(key, row)| (key, &row.value))
     }
 
+    /// The keys of the rows that the store has, whatever the batch made of them.
+    pub fn stored(&self) -> impl Iterator<Item = &K> {
+        self.rows
+            .iter()
+            .filter(|(_, row)| !matches!(row.fate, Fate::New | Fate::Undone))
+            .map(|(key, _)| key)
+    }
+
     /// Whether the batch changed nothing here.
     #[must_use]
     pub fn is_untouched(&self) -> bool {

@@ -1,9 +1,10 @@
 //! What the running gateway reads of the books to keep them in order, beside what it decides.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use crate::domain::Millis;
-use crate::domain::ids::PurchaseId;
+use crate::domain::ids::{OutboxId, PurchaseId};
 use crate::gateway::books::{Books, StoreError};
 use crate::gateway::intake::Reach;
 use crate::gateway::member::Member;
@@ -24,6 +25,18 @@ pub trait Upkeep: Books {
     ///
     /// [`StoreError::Unavailable`].
     fn reach(&self, smsc: &str) -> impl Future<Output = Result<Reach, StoreError>> + Send;
+
+    /// Messages that no node sends, by one of `smscs` or past their time at `now`; at most `most`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`].
+    fn unclaimed(
+        &self,
+        smscs: Vec<Arc<str>>,
+        now: Millis,
+        most: u32,
+    ) -> impl Future<Output = Result<Vec<OutboxId>, StoreError>> + Send;
 
     /// Purchases paid before `paid_before` whose charge is not in the billing stream in any form,
     /// the oldest first, at most `most`.

@@ -55,7 +55,7 @@ pub trait Views: Clone + Send + Sync + 'static {
         purchase: PurchaseId,
     ) -> impl Future<Output = Result<Vec<Sent>, StoreError>> + Send;
 
-    /// Every account but those of subscribers, in the order of kind, merchant and currency.
+    /// Every account but those of subscribers, by node, in the order of kind, merchant and currency.
     fn balances(&self) -> impl Future<Output = Result<Vec<AccountBalance>, StoreError>> + Send;
 
     /// Closed bills; of one account only when it is named.
@@ -122,6 +122,8 @@ pub struct Sent {
 /// An account of the ledger with what it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountBalance {
+    /// The node whose part of it this is.
+    pub node: u16,
     /// [`Account::kind`](crate::domain::ledger::Account::kind).
     pub kind: Arc<str>,
     /// Whose, where it is a merchant's.

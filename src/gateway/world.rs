@@ -54,6 +54,12 @@ pub struct Counters {
     pub account: i64,
     /// The last bill closed.
     pub bill: i64,
+    /// The number above which the node's gapless series begin.
+    pub series_from: i64,
+    /// How often the node was taken over.
+    pub epoch: i64,
+    /// A random number of the process that commits: a batch is known again by both.
+    pub writer: i64,
 }
 
 /// A row of the accounts.
@@ -288,7 +294,10 @@ impl World {
             sent: Table::default(),
             outbox: Table::default(),
             parked: Table::default(),
-            last_batch: LastBatch::default(),
+            last_batch: LastBatch {
+                to_entry: counters.series_from,
+                ..LastBatch::default()
+            },
             closed_batches: Vec::new(),
             written_batches: Vec::new(),
             sweeps_numbers: false,

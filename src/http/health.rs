@@ -62,6 +62,8 @@ pub enum Need {
     Disk,
     /// The time of day goes as fast as time does.
     Clock,
+    /// The time of day is that of the other nodes, where there are any.
+    Peers,
 }
 
 impl Need {
@@ -71,6 +73,7 @@ impl Need {
             Self::Binds => "binds",
             Self::Disk => "disk",
             Self::Clock => "clock",
+            Self::Peers => "peers",
         }
     }
 }

@@ -49,6 +49,18 @@ impl Wakes {
         self.registry().mark(terminal)
     }
 
+    /// Ends the present wait of every poll, and the next one of those that have not subscribed yet:
+    /// anything may have happened.
+    pub fn wake_all(&self) {
+        let mut registry = self.registry();
+        for wakes in &mut registry.wakes {
+            *wakes = wakes.wrapping_add(1);
+        }
+        for bell in registry.bells.values().flatten() {
+            bell.rung.notify_one();
+        }
+    }
+
     /// How many polls wait.
     #[must_use]
     pub fn waiting(&self) -> usize {

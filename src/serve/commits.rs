@@ -13,11 +13,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use crate::domain::Millis;
 use crate::domain::ids::{PurchaseId, TerminalId};
 use crate::domain::purchase::State;
-use crate::gateway::books::{BatchEnd, Committed, OnCommit, WriterWatch};
+use crate::gateway::books::{BatchEnd, Committed, Elsewhere, OnCommit, WriterWatch};
 use crate::gateway::record::OutboxRow;
 use crate::gateway::world::{Moved, Notice};
+use crate::http::health::Readiness;
 use crate::http::wakes::Wakes;
 use crate::serve::Elapsed;
+use crate::serve::peers::Peers;
 use crate::serve::tray::Tray;
 use crate::telemetry::Metrics;
 use crate::telemetry::purchases::Stage;
@@ -32,6 +34,7 @@ pub(super) struct Commits {
     metrics: Metrics,
     /// The last commit that was told.
     batch: Arc<AtomicI64>,
+    peers: Arc<Peers>,
 }
 
 /// One line of the log.
@@ -44,7 +47,7 @@ pub(super) enum News {
 }
 
 impl Commits {
-    pub(super) fn new(wakes: Wakes, metrics: Metrics) -> Self {
+    pub(super) fn new(wakes: Wakes, metrics: Metrics, readiness: Readiness) -> Self {
         Self {
             messages: Arc::new(Tray::new(MESSAGES_MAX)),
             deadlines: Arc::new(Tray::new(DEADLINES_MAX)),
@@ -52,6 +55,7 @@ impl Commits {
             wakes,
             metrics,
             batch: Arc::new(AtomicI64::new(0)),
+            peers: Arc::new(Peers::new(readiness)),
         }
     }
 
@@ -81,7 +85,11 @@ impl Commits {
             notices,
             members: _,
             batch,
+            elsewhere,
         } = committed;
+        if let Some(elsewhere) = elsewhere {
+            return self.tell_elsewhere(elsewhere);
+        }
         if batch > 0 && self.batch.swap(batch, Ordering::Relaxed) != batch.saturating_sub(1) {
             // A command committed in between: its messages come before those of this commit.
             self.messages.miss();
@@ -106,6 +114,30 @@ impl Commits {
         let moved = moved.into_iter().map(News::Moved);
         self.news
             .put(notices.into_iter().map(News::Notice).chain(moved));
+    }
+
+    /// Another node has committed: its own log and metrics have it.
+    fn tell_elsewhere(&self, elsewhere: Elsewhere) {
+        match elsewhere {
+            Elsewhere::Moved {
+                terminals,
+                deadlines,
+            } => {
+                for terminal in &terminals {
+                    self.wakes.wake(terminal);
+                }
+                self.deadlines.put(deadlines);
+            }
+            Elsewhere::Anything => {
+                self.wakes.wake_all();
+                self.peers.forget_silent();
+            }
+            Elsewhere::Clock {
+                node,
+                apart_ms,
+                is_ours_wrong,
+            } => self.peers.heard(node, apart_ms, is_ours_wrong),
+        }
     }
 }
 
@@ -167,7 +199,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_part_of_a_commit_goes_where_it_is_carried_out() {
-        let commits = Commits::new(Wakes::new(1), Metrics::default());
+        let commits = Commits::new(Wakes::new(1), Metrics::default(), Readiness::starting());
         let moved = Moved {
             purchase: PurchaseId(5),
             state: State::Paid,

@@ -9,9 +9,18 @@ use std::time::Duration;
 use crate::http::health::{Need, Readiness};
 use crate::smpp::link::LinkStats;
 
-/// Keeps `readiness` true to the binds and to the disk of `books` until it is dropped.
-pub(super) async fn watch(stats: Vec<Arc<LinkStats>>, books: PathBuf, readiness: Readiness) {
-    let probe = probe_beside(&books);
+/// Keeps `readiness` true to the binds and to the disk of `books`, if they are a file, until it is
+/// dropped.
+pub(super) async fn watch(
+    stats: Vec<Arc<LinkStats>>,
+    books: Option<PathBuf>,
+    readiness: Readiness,
+) {
+    let probe = books.as_deref().map(probe_beside);
+    if probe.is_none() {
+        // The room is on the database's servers: they refuse commits when there is none.
+        readiness.met(Need::Disk);
+    }
     let mut second = 0_u64;
     let mut roomy = true;
     loop {
@@ -24,8 +33,10 @@ pub(super) async fn watch(stats: Vec<Arc<LinkStats>>, books: PathBuf, readiness:
         } else {
             readiness.lacking(Need::Binds, "no smsc is bound");
         }
-        if second.is_multiple_of(PROBE_EVERY_S) {
-            roomy = look_for_room(&probe, roomy, &readiness).await;
+        if let Some(probe) = &probe
+            && second.is_multiple_of(PROBE_EVERY_S)
+        {
+            roomy = look_for_room(probe, roomy, &readiness).await;
         }
         second = second.wrapping_add(1);
         tokio::time::sleep(Duration::from_secs(1)).await;

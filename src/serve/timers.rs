@@ -161,6 +161,27 @@ async fn sweep<B: Books>(books: &Watched<B>, sweep: &Member) -> Result<(), Store
     Ok(())
 }
 
+/// Takes on messages that no node sends yet, where nodes share the books: those for an SMSC that we
+/// are bound to, and expired ones, to be parked.
+pub(super) async fn claim_messages<B: Upkeep>(
+    books: Watched<B>,
+    smscs: Vec<Arc<str>>,
+    clock: Clock,
+) {
+    loop {
+        tokio::time::sleep(CLAIM_EVERY).await;
+        let found = books.unclaimed(smscs.clone(), clock(), CLAIM_MOST);
+        let claimed = match found.await {
+            Ok(rows) if rows.is_empty() => continue,
+            Ok(rows) => books.submit(Member::OutboxClaim(rows)).await.map(|_| ()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = claimed {
+            tracing::warn!(%error, "messages that other nodes left were not taken on");
+        }
+    }
+}
+
 const PAGE_ROWS: u32 = 5_000;
 /// As long as a terminal's word waits: a writer that is too busy for words takes no deadlines before
 /// them.
@@ -170,6 +191,8 @@ const AGAIN_AFTER_MS: i64 = 1_000;
 const REST_MAX_MS: i64 = 200;
 /// Finds what hand-overs and pages crossed each other.
 const READ_ALL_EVERY_MS: i64 = 60_000;
+const CLAIM_EVERY: Duration = Duration::from_secs(1);
+const CLAIM_MOST: u32 = 1_000;
 const MINUTE: Duration = Duration::from_mins(1);
 const PROVISIONAL_EVERY_MIN: u64 = 60;
 /// As many as a minute may bring; the next minute goes on.

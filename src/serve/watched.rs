@@ -205,6 +205,15 @@ impl<B: Upkeep> Upkeep for Watched<B> {
         self.books.reach(smsc).await
     }
 
+    async fn unclaimed(
+        &self,
+        smscs: Vec<Arc<str>>,
+        now: Millis,
+        most: u32,
+    ) -> Result<Vec<OutboxId>, StoreError> {
+        self.books.unclaimed(smscs, now, most).await
+    }
+
     async fn open_paid_before(
         &self,
         paid_before: Millis,

@@ -1,31 +1,28 @@
 //! The books as of one moment, page by page, for the audit.
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Sqlite, Transaction};
-
 use crate::domain::ids::{PurchaseId, SubscriberId};
 use crate::gateway::audit::{
-    AccountBalance, AuditBooks, AuditSnapshot, LineOwed, LogRow, SeriesEnds, TransferRow,
+    AccountBalance, AuditBooks, AuditSnapshot, LineOwed, LogRow, NodeEnds, SeriesEnds, TransferRow,
 };
 use crate::gateway::books::{StoreError, StoredBatch};
 use crate::gateway::record::{BillingEntry, PurchaseRecord};
 use crate::store::codec::take_purchase;
 use crate::store::outgoing::{account, take_entry};
-use crate::store::rows::{Columns, corrupt};
-use crate::store::sqlite::unavailable;
+use crate::store::readers::Reading;
+use crate::store::rows::{Columns, StoredRow, Value, corrupt};
 use crate::store::tables::{BILLING_ENTRY, PURCHASE};
 use crate::store::{Store, blobs, read};
 
 /// A read transaction: every page shows the same books.
 pub struct Snapshot {
-    reading: Transaction<'static, Sqlite>,
+    reading: Reading,
 }
 
 impl AuditBooks for Store {
     type Snapshot = Snapshot;
 
     async fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        let reading = self.readers.begin().await.map_err(|e| unavailable(&e))?;
+        let reading = self.readers.begin().await?;
         Ok(Snapshot { reading })
     }
 }
@@ -36,24 +33,20 @@ impl Snapshot {
         sql: String,
         after: i64,
         most: u32,
-    ) -> Result<Vec<SqliteRow>, StoreError> {
-        sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(after)
-            .bind(most)
-            .fetch_all(&mut *self.reading)
-            .await
-            .map_err(|e| unavailable(&e))
+    ) -> Result<Vec<StoredRow>, StoreError> {
+        let arguments = [Value::Int(after), Value::Int(most.into())];
+        self.reading.select(&sql, &arguments).await
     }
 
     async fn log(&mut self, table: &str, after: i64, most: u32) -> Result<Vec<LogRow>, StoreError> {
         let sql = format!(
-            "select record_no, purse_id, record from {table} where record_no > ?1
-             order by record_no limit ?2"
+            "select record_no, purse_id, record from {table} where record_no > $1
+             order by record_no limit $2"
         );
         let rows = self.page(sql, after, most).await?;
         rows.iter()
             .map(|row| {
-                let mut c = Columns::from(row, 0);
+                let mut c = Columns::of(row);
                 Ok(LogRow {
                     number: c.int()?,
                     purse: c.shared()?,
@@ -66,30 +59,31 @@ impl Snapshot {
 
 impl AuditSnapshot for Snapshot {
     async fn ends(&mut self) -> Result<SeriesEnds, StoreError> {
-        let sql = "select coalesce(max(transfer_no), 0), coalesce(max(entry_no), 0),
-             coalesce(max(purse_log_no), 0), coalesce(max(pos_log_no), 0) from node";
-        let (transfer, entry, purse_log, pos_log): (i64, i64, i64, i64) = sqlx::query_as(sql)
-            .fetch_one(&mut *self.reading)
-            .await
-            .map_err(|e| unavailable(&e))?;
-        let rows = sqlx::query("select purse_id, currency, state from purse order by purse_id")
-            .fetch_all(&mut *self.reading)
-            .await
-            .map_err(|e| unavailable(&e))?;
+        let sql =
+            "select node, series_from, transfer_no, entry_no, purse_log_no, pos_log_no from node
+             order by series_from";
+        let mut nodes = Vec::new();
+        for row in &self.reading.select(sql, &[]).await? {
+            let mut c = Columns::of(row);
+            nodes.push(NodeEnds {
+                node: c.small()?,
+                from: c.int()?,
+                transfer: c.int()?,
+                entry: c.int()?,
+                purse_log: c.int()?,
+                pos_log: c.int()?,
+            });
+        }
+        let sql = "select purse_id, currency, state from purse order by purse_id";
+        let rows = self.reading.select(sql, &[]).await?;
         let mut chains = Vec::with_capacity(rows.len());
         for row in &rows {
-            let mut c = Columns::from(row, 0);
+            let mut c = Columns::of(row);
             let (name, currency) = (c.parsed()?, c.parsed()?);
             let purse = blobs::purse(name, currency, c.octets()?)?;
             chains.push((purse.row().name.clone(), purse.row().log));
         }
-        Ok(SeriesEnds {
-            transfer,
-            entry,
-            purse_log,
-            pos_log,
-            chains,
-        })
+        Ok(SeriesEnds { nodes, chains })
     }
 
     async fn purse_log(&mut self, after: i64, most: u32) -> Result<Vec<LogRow>, StoreError> {
@@ -106,22 +100,22 @@ impl AuditSnapshot for Snapshot {
         most: u32,
     ) -> Result<Vec<PurchaseRecord>, StoreError> {
         let sql = format!(
-            "select {} from purchase where purchase_id > ?1 order by purchase_id limit ?2",
+            "select {} from purchase where purchase_id > $1 order by purchase_id limit $2",
             PURCHASE.list("")
         );
         let rows = self.page(sql, after.0, most).await?;
         rows.iter()
-            .map(|row| take_purchase(&mut Columns::from(row, 0)))
+            .map(|row| take_purchase(&mut Columns::of(row)))
             .collect()
     }
 
     async fn transfers(&mut self, after: i64, most: u32) -> Result<Vec<TransferRow>, StoreError> {
         let sql = "select transfer_no, from_account, to_account, amount_minor, currency, kind,
-             purchase_id from transfer where transfer_no > ?1 order by transfer_no limit ?2";
+             purchase_id from transfer where transfer_no > $1 order by transfer_no limit $2";
         let rows = self.page(sql.to_owned(), after, most).await?;
         rows.iter()
             .map(|row| {
-                let mut c = Columns::from(row, 0);
+                let mut c = Columns::of(row);
                 Ok(TransferRow {
                     number: c.int()?,
                     from: c.int()?,
@@ -137,11 +131,11 @@ impl AuditSnapshot for Snapshot {
 
     async fn accounts(&mut self, after: i64, most: u32) -> Result<Vec<AccountBalance>, StoreError> {
         let sql = "select account_no, kind, merchant_id, currency, balance_minor from account
-             where account_no > ?1 order by account_no limit ?2";
+             where account_no > $1 order by account_no limit $2";
         let rows = self.page(sql.to_owned(), after, most).await?;
         rows.iter()
             .map(|row| {
-                let mut c = Columns::from(row, 0);
+                let mut c = Columns::of(row);
                 let number = c.int()?;
                 let (kind, merchant) = (c.text()?, c.text()?);
                 Ok(AccountBalance {
@@ -156,11 +150,11 @@ impl AuditSnapshot for Snapshot {
 
     async fn lines(&mut self, after: SubscriberId, most: u32) -> Result<Vec<LineOwed>, StoreError> {
         let sql = "select subscriber_id, account, currency, owed_minor from line
-             where subscriber_id > ?1 order by subscriber_id limit ?2";
+             where subscriber_id > $1 order by subscriber_id limit $2";
         let rows = self.page(sql.to_owned(), after.0, most).await?;
         rows.iter()
             .map(|row| {
-                let mut c = Columns::from(row, 0);
+                let mut c = Columns::of(row);
                 Ok(LineOwed {
                     subscriber: SubscriberId(c.int()?),
                     account: c.shared()?,
@@ -173,17 +167,17 @@ impl AuditSnapshot for Snapshot {
 
     async fn entries(&mut self, after: i64, most: u32) -> Result<Vec<BillingEntry>, StoreError> {
         let sql = format!(
-            "select {} from billing_entry where entry_no > ?1 order by entry_no limit ?2",
+            "select {} from billing_entry where entry_no > $1 order by entry_no limit $2",
             BILLING_ENTRY.list("")
         );
         let rows = self.page(sql, after, most).await?;
         rows.iter()
-            .map(|row| take_entry(&mut Columns::from(row, 0)))
+            .map(|row| take_entry(&mut Columns::of(row)))
             .collect()
     }
 
     async fn batches(&mut self) -> Result<Vec<StoredBatch>, StoreError> {
-        let rows = self.page(read::BATCHES.to_owned(), 0, u32::MAX).await?;
+        let rows = self.page(read::batches(""), 0, u32::MAX).await?;
         rows.iter().map(read::batch).collect()
     }
 }

@@ -34,6 +34,9 @@ pub(super) fn put_counters(rows: &mut Rows, counters: &Counters) {
         .int(counters.pos_log)
         .int(counters.account)
         .int(counters.bill)
+        .int(counters.series_from)
+        .int(counters.epoch)
+        .int(counters.writer)
         .end();
 }
 
@@ -50,6 +53,9 @@ pub(super) fn take_counters(c: &mut Columns<'_>) -> Result<Counters, StoreError>
         pos_log: c.int()?,
         account: c.int()?,
         bill: c.int()?,
+        series_from: c.int()?,
+        epoch: c.int()?,
+        writer: c.int()?,
     })
 }
 
@@ -284,6 +290,7 @@ pub(super) fn put_purchase(rows: &mut Rows, record: &PurchaseRecord) {
         .opt_int(record.bill_number)
         .int(record.requested.0)
         .opt_int(record.paid.map(|at| at.0))
+        .opt_int(record.node)
         .opt_text(record.smsc.as_deref())
         .opt_text(record.service.as_deref())
         .octets(&record.evidence.received)
@@ -341,6 +348,7 @@ pub(super) fn take_purchase(c: &mut Columns<'_>) -> Result<PurchaseRecord, Store
         bill_number: c.opt_small()?,
         requested: Millis(c.int()?),
         paid: c.opt_int()?.map(Millis),
+        node: c.opt_small()?,
         smsc: c.opt_shared()?,
         service: c.opt_shared()?,
         evidence: Evidence {

@@ -2,21 +2,24 @@
 
 use std::sync::Arc;
 
-use sqlx::sqlite::SqliteConnection;
-
 use crate::gateway::books::{Committed, StoreError};
 use crate::gateway::context::Context;
 use crate::gateway::member::{Member, Outcome};
 use crate::store::Clock;
-use crate::store::load::Query;
-use crate::store::rows::Value;
-use crate::store::sqlite::{self, unavailable};
-use crate::store::writer::{Batch, Failed, decide_batch, decide_batch_seen, fetch, roll_back};
+use crate::store::batch::{self, Batch, Decided, End, Failed};
+use crate::store::connection::{Around, Connection};
+use crate::store::every;
+use crate::store::link::Link;
+use crate::store::readers::Readers;
+use crate::store::rows::Columns;
+use crate::store::statements::Query;
+use crate::store::writer::Writing;
 
 /// The writer's batch function without queue and task: a caller says which members form a batch, and
 /// where the process would have died. The simulation drives it.
 pub struct Direct {
-    connection: SqliteConnection,
+    link: Link,
+    readers: Readers,
     batch: Batch,
 }
 
@@ -28,12 +31,7 @@ impl Shown {
     /// How many statements, and how many values they write.
     #[must_use]
     pub fn size(&self) -> (usize, usize) {
-        let values = self
-            .0
-            .arguments
-            .iter()
-            .filter(|value| !matches!(value, Value::Null));
-        (self.0.sql.matches(";\n").count(), values.count())
+        self.0.size()
     }
 }
 
@@ -59,14 +57,15 @@ impl Direct {
         context: Arc<Context>,
         clock: Clock,
     ) -> Result<Self, StoreError> {
-        let (writing, _readers) = sqlite::open(options).await?;
-        let batch = Batch {
-            node: options.node,
-            context,
-            clock,
+        let (writing, readers, batch) = batch::open(options, context, clock).await?;
+        let mut link = match writing {
+            Writing::Sqlite { connection, .. } => Link::file(connection),
+            Writing::Postgres(cluster) => Link::primary(cluster),
         };
+        link.connection().await?;
         Ok(Self {
-            connection: writing.connection,
+            link,
+            readers,
             batch,
         })
     }
@@ -81,18 +80,12 @@ impl Direct {
         members: Vec<Member>,
         end: DirectEnd,
     ) -> Result<Option<(Vec<Outcome>, Committed)>, StoreError> {
-        let commit = end != DirectEnd::DiesBeforeCommit;
-        match decide_batch(&self.batch, &mut self.connection, members, commit).await {
-            Ok(decided) => Ok((end == DirectEnd::Answered).then_some(decided)),
-            Err(Failed::Before(error)) => {
-                roll_back(&mut self.connection).await;
-                Err(error)
-            }
-            Err(Failed::AtCommit(error, _)) => {
-                roll_back(&mut self.connection).await;
-                Err(unavailable(&error))
-            }
-        }
+        let how = match end {
+            DirectEnd::DiesBeforeCommit => End::Never,
+            DirectEnd::Answered | DirectEnd::DiesAfterCommit => End::Commit,
+        };
+        let decided = self.decide_seen(&members, how, &|_| ()).await?;
+        Ok((end == DirectEnd::Answered).then_some((decided.outcomes, decided.committed)))
     }
 
     /// What a batch writes: the benchmark writes the same rows with nothing around them.
@@ -107,13 +100,28 @@ impl Direct {
                 *shown = query.clone();
             }
         };
-        decide_batch_seen(&self.batch, &mut self.connection, members, true, &keep)
-            .await
-            .map_err(|failed| match failed {
-                Failed::Before(error) => error,
-                Failed::AtCommit(error, _) => unavailable(&error),
-            })?;
+        self.decide_seen(&members, End::Commit, &keep).await?;
         Ok(Shown(shown.into_inner().unwrap_or_default()))
+    }
+
+    async fn decide_seen(
+        &mut self,
+        members: &[Member],
+        end: End,
+        seen: &(dyn Fn(&Query) + Sync),
+    ) -> Result<Decided, StoreError> {
+        let connection = self.link.connection().await?;
+        match self.batch.decide_seen(connection, members, end, seen).await {
+            Ok(decided) => Ok(decided),
+            Err(failed) => {
+                self.link.settle(&failed).await;
+                Err(match failed {
+                    Failed::Before(error) | Failed::Again(error) => error,
+                    Failed::TakenOver => StoreError::Unavailable("taken over".to_owned()),
+                    Failed::AtCommit { broken, .. } => StoreError::Unavailable(broken.to_string()),
+                })
+            }
+        }
     }
 
     /// Writes what [`Self::decide_and_show`] showed, in one transaction.
@@ -122,15 +130,36 @@ impl Direct {
     ///
     /// [`StoreError::Unavailable`].
     pub async fn write_bare(&mut self, shown: Shown) -> Result<(), StoreError> {
-        let Shown(query) = shown;
-        let query = Query {
-            sql: format!("begin immediate;\n{}", query.sql),
-            ..query
-        };
-        fetch(&mut self.connection, query)
-            .await
+        let connection = self.link.connection().await?;
+        let written = connection.fetch(&shown.0, Around::Both).await;
+        written
             .map(|_| ())
-            .map_err(|e| unavailable(&e))
+            .map_err(|broken| StoreError::Unavailable(broken.to_string()))
+    }
+
+    /// Runs every statement that a batch can be made of, with rows that touch nothing, and takes it
+    /// back: none may exist on one database only.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] with what the database says to the first that it does not take.
+    pub async fn run_every_statement(&mut self) -> Result<usize, StoreError> {
+        let connection = self.link.connection().await?;
+        let locks = match connection {
+            Connection::Sqlite(_) => "",
+            Connection::Postgres(_) => " for update",
+        };
+        let query = every::statements(self.batch.node, locks);
+        let ran = connection.fetch(&query, Around::Begin).await;
+        connection.roll_back().await;
+        ran.map_err(|broken| StoreError::Unavailable(broken.to_string()))?;
+        Ok(query.size().0)
+    }
+
+    /// Tables with their columns, both in the order of their names, as the statements have them.
+    #[must_use]
+    pub fn tables() -> Vec<(String, Vec<String>)> {
+        every::names()
     }
 
     /// The first column of the first row of a query, for checks of what the books hold.
@@ -139,11 +168,9 @@ impl Direct {
     ///
     /// [`StoreError::Unavailable`].
     pub async fn integer(&mut self, sql: &'static str) -> Result<i64, StoreError> {
-        let row: (Option<i64>,) = sqlx::query_as(sql)
-            .fetch_one(&mut self.connection)
-            .await
-            .map_err(|e| unavailable(&e))?;
-        Ok(row.0.unwrap_or_default())
+        let rows = self.readers.select(sql, &[]).await?;
+        let first = rows.first().map(|row| Columns::of(row).opt_int());
+        Ok(first.transpose()?.flatten().unwrap_or_default())
     }
 
     /// The first column of every row of a query as text, for checks of what the books hold:
@@ -153,10 +180,9 @@ impl Direct {
     ///
     /// [`StoreError::Unavailable`].
     pub async fn texts(&mut self, sql: &'static str) -> Result<Vec<String>, StoreError> {
-        let rows: Vec<(String,)> = sqlx::query_as(sql)
-            .fetch_all(&mut self.connection)
-            .await
-            .map_err(|e| unavailable(&e))?;
-        Ok(rows.into_iter().map(|(text,)| text).collect())
+        let rows = self.readers.select(sql, &[]).await?;
+        rows.iter()
+            .map(|row| Columns::of(row).text().map(ToOwned::to_owned))
+            .collect()
     }
 }

@@ -1,6 +1,6 @@
 //! Puts rows that were read into the world of a batch.
 
-use sqlx::sqlite::SqliteRow;
+use crate::store::rows::StoredRow;
 
 use crate::domain::Millis;
 use crate::domain::card::CardPast;
@@ -17,9 +17,11 @@ use crate::store::outgoing::{account, take_outbox, take_sent};
 use crate::store::rows::{Columns, corrupt};
 
 /// The node's row among those of [`opening`].
-pub(super) fn counters(rows: &[SqliteRow]) -> Result<Counters, StoreError> {
+pub(super) fn counters<'a>(
+    rows: impl IntoIterator<Item = &'a StoredRow>,
+) -> Result<Counters, StoreError> {
     for row in rows {
-        let mut c = Columns::from(row, 0);
+        let mut c = Columns::of(row);
         if c.int()? == TAG_NODE {
             return take_counters(&mut c);
         }
@@ -29,8 +31,8 @@ pub(super) fn counters(rows: &[SqliteRow]) -> Result<Counters, StoreError> {
 
 /// Puts one row that was read into the world.
 #[expect(clippy::too_many_lines, reason = "one arm for each table")]
-pub(super) fn enter(world: &mut World, row: &SqliteRow) -> Result<(), StoreError> {
-    let mut c = Columns::from(row, 0);
+pub(super) fn enter(world: &mut World, row: &StoredRow) -> Result<(), StoreError> {
+    let mut c = Columns::of(row);
     match c.int()? {
         TAG_ACCOUNT => {
             let number = c.int()?;
@@ -129,8 +131,8 @@ pub(super) fn enter(world: &mut World, row: &SqliteRow) -> Result<(), StoreError
     Ok(())
 }
 
-fn enter_message(world: &mut World, row: &SqliteRow) -> Result<(), StoreError> {
-    let mut c = Columns::from(row, 0);
+fn enter_message(world: &mut World, row: &StoredRow) -> Result<(), StoreError> {
+    let mut c = Columns::of(row);
     match c.int()? {
         TAG_PART => {
             let key = PartKey {

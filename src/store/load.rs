@@ -1,58 +1,48 @@
-//! Reads what a batch wants into its world: one query string for all tables of a round.
+//! Reads what a batch wants into its world: one query for all tables of a round.
 
-use std::fmt::Write as _;
+use std::sync::Arc;
 
+use crate::domain::ids::{OutboxId, PurchaseId, SubscriberId, TerminalId};
+use crate::domain::pon::Pon;
 use crate::gateway::world::Wants;
+use crate::sms::reassembly::PartKey;
 use crate::store::enter::{
     TAG_ACCOUNT, TAG_ACK, TAG_BATCH, TAG_CARD, TAG_CLIENT_REFERENCE, TAG_HELD_CARD,
     TAG_HELD_NUMBER, TAG_ITEM, TAG_LINE, TAG_MERCHANT, TAG_NODE, TAG_OUTBOX, TAG_PART, TAG_PON,
     TAG_PURCHASE, TAG_PURSE, TAG_REFERENCE, TAG_SENT, TAG_TERMINAL,
 };
-use crate::store::rows::{Rows, Value};
+use crate::store::rows::Rows;
+use crate::store::statements::{KEYS, Query};
 use crate::store::tables::{ITEM, LINE, MERCHANT, NODE, OUTBOX, PART, PURCHASE, SENT, TERMINAL};
 
-/// A query string with its arguments, in the order of its parameters.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Query {
-    pub(super) sql: String,
-    pub(super) arguments: Vec<Value>,
-}
-
-impl Query {
-    /// The argument of the statement that is added next, which names it by its one `?`: numbered
-    /// parameters of several statements in one string are counted wrongly by the driver.
-    fn argument(&mut self, json: String) {
-        self.arguments.push(Value::Text(json.into()));
-    }
-
-    fn add(&mut self, statement: std::fmt::Arguments<'_>) {
-        // Writing to a String never fails.
-        let _ = self.sql.write_fmt(statement);
-        self.sql.push('\n');
-    }
-}
-
-/// Opens the batch's transaction and reads what every batch needs.
-pub(super) fn opening(node: u16) -> String {
+/// What every batch needs: the node's row, its accounts and purses, and its last closed batch.
+pub(super) fn opening(node: u16) -> Query {
+    let mut query = Query::default();
     let columns = NODE.list("");
-    format!(
-        "begin immediate;
-select {TAG_NODE}, {columns} from node where node = {node};
-select {TAG_ACCOUNT}, account_no, kind, merchant_id, currency, balance_minor from account
- where kind in ('issuer','float','in_flight','income','tax','bank','suspense','write_off')
- and merchant_id = '';
-select {TAG_PURSE}, purse_id, role, currency, state from purse;
-select {TAG_BATCH}, sequence, to_no, sha256 from batch order by sequence desc limit 1;
-"
-    )
+    query.plain(format!(
+        "select {TAG_NODE}, {columns} from node where node = {node}"
+    ));
+    query.plain(format!(
+        "select {TAG_ACCOUNT}, account_no, kind, merchant_id, currency, balance_minor from account
+         where node = {node} and merchant_id = '' and kind in
+         ('issuer','float','in_flight','income','tax','bank','suspense','write_off')"
+    ));
+    query.plain(format!(
+        "select {TAG_PURSE}, purse_id, role, currency, state from purse"
+    ));
+    query.plain(format!(
+        "select {TAG_BATCH}, sequence, to_no, sha256 from batch where node = {node}
+         order by sequence desc limit 1"
+    ));
+    query
 }
 
-/// The selects for what is wanted.
-pub(super) fn wanted(query: &mut Query, wants: &Wants) {
+/// The selects for what is wanted by `node`.
+pub(super) fn wanted(query: &mut Query, node: u16, wants: &Wants) {
     lines(query, wants);
     cards(query, wants);
-    terminals(query, wants);
-    catalogue(query, wants);
+    terminals(query, node, wants);
+    catalogue(query, node, wants);
     purchases(query, wants);
     messages(query, wants);
     sent(query, wants);
@@ -61,13 +51,13 @@ pub(super) fn wanted(query: &mut Query, wants: &Wants) {
 fn lines(query: &mut Query, wants: &Wants) {
     let columns = LINE.list("");
     let mut by = |column: &str, keys: Rows| {
-        if !keys.is_empty() {
-            query.argument(keys.into_json(1));
-            query.add(format_args!(
-                "select {TAG_LINE}, {columns} from line where {column} in
-                 (select value from json_each(?));"
-            ));
-        }
+        query.read(
+            keys,
+            &format!(
+                "select {TAG_LINE}, {columns} from line
+                 where {column} in (select column1 from ({KEYS}) v)"
+            ),
+        );
     };
     by(
         "msisdn",
@@ -75,12 +65,7 @@ fn lines(query: &mut Query, wants: &Wants) {
             rows.int(msisdn.expose_number());
         }),
     );
-    by(
-        "subscriber_id",
-        keys(&wants.subscribers, |rows, id| {
-            rows.int(id.0);
-        }),
-    );
+    by("subscriber_id", subscriber_keys(&wants.subscribers));
     by(
         "account",
         keys(&wants.accounts, |rows, account| {
@@ -96,24 +81,26 @@ fn lines(query: &mut Query, wants: &Wants) {
 }
 
 fn cards(query: &mut Query, wants: &Wants) {
-    if !wants.cards.is_empty() {
-        let iccids = keys(&wants.cards, |rows, iccid| {
+    let iccids = || {
+        keys(&wants.cards, |rows, iccid| {
             rows.text(iccid);
-        });
-        query.argument(iccids.into_json(1));
-        query.add(format_args!(
+        })
+    };
+    query.read(
+        iccids(),
+        &format!(
             "select {TAG_CARD}, iccid, past from card
-             where iccid in (select value from json_each(?));"
-        ));
-    }
+             where iccid in (select column1 from ({KEYS}) v)"
+        ),
+    );
     let mut held = |tag: i64, column: &str, keys: Rows| {
-        if !keys.is_empty() {
-            query.argument(keys.into_json(1));
-            query.add(format_args!(
+        query.read(
+            keys,
+            &format!(
                 "select distinct {tag}, {column} from period
-                 where {column} in (select value from json_each(?));"
-            ));
-        }
+                 where {column} in (select column1 from ({KEYS}) v)"
+            ),
+        );
     };
     held(
         TAG_HELD_NUMBER,
@@ -122,31 +109,22 @@ fn cards(query: &mut Query, wants: &Wants) {
             rows.int(msisdn.expose_number());
         }),
     );
-    held(
-        TAG_HELD_CARD,
-        "iccid",
-        keys(&wants.cards, |rows, iccid| {
-            rows.text(iccid);
-        }),
-    );
+    held(TAG_HELD_CARD, "iccid", iccids());
 }
 
-fn terminals(query: &mut Query, wants: &Wants) {
+fn terminals(query: &mut Query, node: u16, wants: &Wants) {
     let select = format!(
         "select {TAG_TERMINAL}, {}, {}, a.account_no, a.balance_minor from terminal t
-         join merchant m on m.merchant_id = t.merchant_id
-         left join account a on a.kind = 'pos_held' and a.merchant_id = t.merchant_id
-         and a.currency = m.currency",
+         join merchant m on m.merchant_id = t.merchant_id {}",
         TERMINAL.list("t."),
-        MERCHANT.list("m.")
+        MERCHANT.list("m."),
+        held(node)
     );
     let mut by = |column: &str, keys: Rows| {
-        if !keys.is_empty() {
-            query.argument(keys.into_json(1));
-            query.add(format_args!(
-                "{select} where t.{column} in (select value from json_each(?));"
-            ));
-        }
+        query.read(
+            keys,
+            &format!("{select} where t.{column} in (select column1 from ({KEYS}) v)"),
+        );
     };
     by(
         "short_code",
@@ -154,12 +132,7 @@ fn terminals(query: &mut Query, wants: &Wants) {
             rows.int(code.number());
         }),
     );
-    by(
-        "terminal_id",
-        keys(&wants.terminals, |rows, id| {
-            rows.text(id.as_str());
-        }),
-    );
+    by("terminal_id", terminal_keys(&wants.terminals));
     by(
         "merchant_id",
         keys(&wants.catalogues, |rows, id| {
@@ -168,208 +141,240 @@ fn terminals(query: &mut Query, wants: &Wants) {
     );
 }
 
-fn catalogue(query: &mut Query, wants: &Wants) {
-    if !wants.merchants.is_empty() {
-        let ids = keys(&wants.merchants, |rows, id| {
-            rows.text(id.as_str());
-        });
-        query.argument(ids.into_json(1));
-        let columns = MERCHANT.list("m.");
-        query.add(format_args!(
-            "select {TAG_MERCHANT}, {columns}, a.account_no, a.balance_minor from merchant m
-             left join account a on a.kind = 'pos_held' and a.merchant_id = m.merchant_id
-             and a.currency = m.currency
-             where m.merchant_id in (select value from json_each(?));"
-        ));
-    }
+/// The account of what the node's POS holds for merchant `m`.
+fn held(node: u16) -> String {
+    format!(
+        "left join account a on a.node = {node} and a.kind = 'pos_held'
+         and a.merchant_id = m.merchant_id and a.currency = m.currency"
+    )
+}
+
+fn catalogue(query: &mut Query, node: u16, wants: &Wants) {
+    let columns = MERCHANT.list("m.");
+    let ids = keys(&wants.merchants, |rows, id| {
+        rows.text(id.as_str());
+    });
+    query.read(
+        ids,
+        &format!(
+            "select {TAG_MERCHANT}, {columns}, a.account_no, a.balance_minor from merchant m {}
+             where m.merchant_id in (select column1 from ({KEYS}) v)",
+            held(node)
+        ),
+    );
     let columns = ITEM.list("i.");
-    if !wants.catalogues.is_empty() {
-        let ids = keys(&wants.catalogues, |rows, id| {
-            rows.text(id.as_str());
-        });
-        query.argument(ids.into_json(1));
-        query.add(format_args!(
+    let ids = keys(&wants.catalogues, |rows, id| {
+        rows.text(id.as_str());
+    });
+    query.read(
+        ids,
+        &format!(
             "select {TAG_ITEM}, {columns} from item i
-             where i.merchant_id in (select value from json_each(?));"
-        ));
-    }
+             where i.merchant_id in (select column1 from ({KEYS}) v)"
+        ),
+    );
     let mut joined = |on: &str, keys: Rows| {
-        if !keys.is_empty() {
-            query.argument(keys.into_json(2));
-            query.add(format_args!(
-                "select {TAG_ITEM}, {columns} from json_each(?) j
-                 cross join terminal t on {on}
-                 cross join item i on i.merchant_id = t.merchant_id and i.code = j.value->>1;"
-            ));
-        }
+        query.read(
+            keys,
+            &format!(
+                "select {TAG_ITEM}, {columns} from ({KEYS}) j cross join terminal t
+                 cross join item i where {on} and i.merchant_id = t.merchant_id"
+            ),
+        );
     };
     joined(
-        "t.short_code = j.value->>0",
+        "t.short_code = j.column1 and i.code = j.column2",
         keys(&wants.items, |rows, (code, item)| {
             rows.int(code.number()).text(item.as_str());
         }),
     );
     joined(
-        "t.terminal_id = j.value->>0",
+        "t.terminal_id = j.column1 and i.code = j.column2",
         keys(&wants.terminal_items, |rows, (id, item)| {
             rows.text(id.as_str()).text(item.as_str());
         }),
     );
-    if !wants.lists.is_empty() {
-        let codes = keys(&wants.lists, |rows, code| {
+    joined(
+        "t.short_code = j.column1",
+        keys(&wants.lists, |rows, code| {
             rows.int(code.number());
-        });
-        query.argument(codes.into_json(1));
-        query.add(format_args!(
-            "select {TAG_ITEM}, {columns} from json_each(?) j
-             cross join terminal t on t.short_code = j.value
-             cross join item i on i.merchant_id = t.merchant_id;"
-        ));
-    }
+        }),
+    );
 }
 
 fn purchases(query: &mut Query, wants: &Wants) {
     let columns = PURCHASE.list("p.");
-    if !wants.purchases.is_empty() {
-        let ids = keys(&wants.purchases, |rows, id| {
-            rows.int(id.0);
-        });
-        query.argument(ids.into_json(1));
-        query.add(format_args!(
+    query.read(
+        purchase_keys(&wants.purchases),
+        &format!(
             "select {TAG_PURCHASE}, {columns} from purchase p
-             where p.purchase_id in (select value from json_each(?));"
-        ));
-    }
-    if !wants.acks.is_empty() {
-        let acks = keys(&wants.acks, |rows, (terminal, ack)| {
-            rows.text(terminal.as_str()).int(*ack);
-        });
-        query.argument(acks.into_json(2));
-        query.add(format_args!(
-            "select {TAG_ACK}, {columns} from json_each(?) j
-             cross join open_ack o on o.terminal_id = j.value->>0 and o.ack = j.value->>1
-             cross join purchase p on p.purchase_id = o.purchase_id;"
-        ));
-    }
-    if !wants.untaken.is_empty() {
-        let merchants = keys(&wants.untaken, |rows, id| {
-            rows.text(id.as_str());
-        });
-        query.argument(merchants.into_json(1));
-        query.add(format_args!(
-            "select {TAG_ACK}, {columns} from json_each(?) j
-             cross join terminal t on t.merchant_id = j.value
-             cross join open_ack o on o.terminal_id = t.terminal_id
-             cross join purchase p on p.purchase_id = o.purchase_id and p.state = 'paid'
-             limit {UNTAKEN_MAX};"
-        ));
-    }
-    if !wants.pons.is_empty() {
-        let pons = keys(&wants.pons, |rows, pon| {
-            rows.int(pon.number());
-        });
-        query.argument(pons.into_json(1));
-        query.add(format_args!(
-            "select {TAG_PON}, o.pon, o.reserved_until_ms, o.open, {columns} from json_each(?) j
-             cross join pon o on o.pon = j.value
-             cross join purchase p on p.purchase_id = o.purchase_id;"
-        ));
-    }
-    if !wants.client_references.is_empty() {
-        let references = keys(&wants.client_references, |rows, (terminal, reference)| {
-            rows.text(terminal.as_str()).text(reference);
-        });
-        query.argument(references.into_json(2));
-        query.add(format_args!(
-            "select {TAG_CLIENT_REFERENCE}, o.reference, {columns} from json_each(?) j
-             cross join client_reference o
-             on o.terminal_id = j.value->>0 and o.reference = j.value->>1
-             cross join purchase p on p.purchase_id = o.purchase_id;"
-        ));
-    }
+             where p.purchase_id in (select column1 from ({KEYS}) v)"
+        ),
+    );
+    let acks = keys(&wants.acks, |rows, (terminal, ack)| {
+        rows.text(terminal.as_str()).int(*ack);
+    });
+    query.read(
+        acks,
+        &format!(
+            "select {TAG_ACK}, {columns} from ({KEYS}) j cross join open_ack o
+             cross join purchase p where o.terminal_id = j.column1 and o.ack = j.column2
+             and p.purchase_id = o.purchase_id"
+        ),
+    );
+    let merchants = keys(&wants.untaken, |rows, id| {
+        rows.text(id.as_str());
+    });
+    query.read(
+        merchants,
+        &format!(
+            "select {TAG_ACK}, {columns} from ({KEYS}) j cross join terminal t
+             cross join open_ack o cross join purchase p
+             where t.merchant_id = j.column1 and o.terminal_id = t.terminal_id
+             and p.purchase_id = o.purchase_id and p.state = 'paid'
+             order by p.purchase_id limit {UNTAKEN_MAX}"
+        ),
+    );
+    query.read(
+        pon_keys(&wants.pons),
+        &format!(
+            "select {TAG_PON}, o.pon, o.reserved_until_ms, o.open, {columns} from ({KEYS}) j
+             cross join pon o cross join purchase p
+             where o.pon = j.column1 and p.purchase_id = o.purchase_id"
+        ),
+    );
+    let references = keys(&wants.client_references, |rows, (terminal, reference)| {
+        rows.text(terminal.as_str()).text(reference);
+    });
+    query.read(
+        references,
+        &format!(
+            "select {TAG_CLIENT_REFERENCE}, o.reference, {columns} from ({KEYS}) j
+             cross join client_reference o cross join purchase p
+             where o.terminal_id = j.column1 and o.reference = j.column2
+             and p.purchase_id = o.purchase_id"
+        ),
+    );
 }
 
 fn messages(query: &mut Query, wants: &Wants) {
     let columns = PART.list("o.");
-    if let Some(over_by) = wants.parts_over.iter().max() {
-        query.argument(
-            keys([over_by], |rows, by| {
-                rows.int(by.0);
-            })
-            .into_json(1),
-        );
-        query.add(format_args!(
+    let over_by = wants.parts_over.iter().max();
+    query.read(
+        keys(over_by, |rows, by| {
+            rows.int(by.0);
+        }),
+        &format!(
             "select {TAG_PART}, {columns} from part o
-             where o.expires_ms <= (select value from json_each(?))
-             order by o.expires_ms limit {SWEEP_MAX};"
-        ));
-    }
-    if !wants.part_senders.is_empty() {
-        let senders = keys(&wants.part_senders, |rows, (sender, trusted)| {
-            rows.int(sender.expose_number()).int(*trusted);
-        });
-        query.argument(senders.into_json(2));
-        query.add(format_args!(
-            "select {TAG_PART}, {columns} from json_each(?) j
-             cross join part o on o.sender = j.value->>0 and o.trusted = j.value->>1;"
-        ));
-    }
-    if !wants.references.is_empty() {
-        let references = keys(&wants.references, |rows, reference| {
-            rows.text(reference);
-        });
-        query.argument(references.into_json(1));
-        query.add(format_args!(
+             where o.expires_ms <= (select column1 from ({KEYS}) v)
+             order by o.expires_ms limit {SWEEP_MAX}"
+        ),
+    );
+    let senders = keys(&wants.part_senders, |rows, (sender, trusted)| {
+        rows.int(sender.expose_number()).int(*trusted);
+    });
+    query.read(
+        senders,
+        &format!(
+            "select {TAG_PART}, {columns} from ({KEYS}) j cross join part o
+             where o.sender = j.column1 and o.trusted = j.column2"
+        ),
+    );
+    query.read(
+        reference_keys(&wants.references),
+        &format!(
             "select {TAG_REFERENCE}, reference, kind, amount_minor, currency, subscriber_id
-             from taken_reference where reference in (select value from json_each(?));"
-        ));
-    }
-    if !wants.outbox.is_empty() {
-        let ids = keys(&wants.outbox, |rows, id| {
-            rows.int(id.0);
-        });
-        query.argument(ids.into_json(1));
-        let columns = OUTBOX.list("");
-        query.add(format_args!(
+             from taken_reference where reference in (select column1 from ({KEYS}) v)"
+        ),
+    );
+    let columns = OUTBOX.list("");
+    query.read(
+        outbox_keys(&wants.outbox),
+        &format!(
             "select {TAG_OUTBOX}, {columns} from outbox
-             where outbox_id in (select value from json_each(?));"
-        ));
-    }
+             where outbox_id in (select column1 from ({KEYS}) v)"
+        ),
+    );
 }
 
 fn sent(query: &mut Query, wants: &Wants) {
     let columns = SENT.list("o.");
-    if !wants.sent_ids.is_empty() {
-        let ids = keys(&wants.sent_ids, |rows, (smsc, id)| {
-            rows.text(smsc).text(id);
-        });
-        query.argument(ids.into_json(2));
-        query.add(format_args!(
-            "select {TAG_SENT}, {columns} from json_each(?) j cross join sent o
-             on o.smsc = j.value->>0 and o.message_id = j.value->>1;"
-        ));
-    }
-    if !wants.sent_to.is_empty() {
-        let numbers = keys(&wants.sent_to, |rows, to| {
-            rows.int(to.expose_number());
-        });
-        query.argument(numbers.into_json(1));
-        query.add(format_args!(
+    let ids = keys(&wants.sent_ids, |rows, (smsc, id)| {
+        rows.text(smsc).text(id);
+    });
+    query.read(
+        ids,
+        &format!(
+            "select {TAG_SENT}, {columns} from ({KEYS}) j cross join sent o
+             where o.smsc = j.column1 and o.message_id = j.column2"
+        ),
+    );
+    let numbers = keys(&wants.sent_to, |rows, to| {
+        rows.int(to.expose_number());
+    });
+    query.read(
+        numbers,
+        &format!(
             "select {TAG_SENT}, {columns} from sent o
-             where o.msisdn in (select value from json_each(?));"
-        ));
-    }
-    if let Some(below) = wants.sent_below.iter().max() {
-        let below = keys([below], |rows, id| {
-            rows.int(id.0);
-        });
-        query.argument(below.into_json(1));
-        query.add(format_args!(
+             where o.msisdn in (select column1 from ({KEYS}) v)"
+        ),
+    );
+    let below = wants.sent_below.iter().max();
+    query.read(
+        outbox_keys(below),
+        &format!(
             "select {TAG_SENT}, {columns} from sent o
-             where o.outbox_id < (select value from json_each(?))
-             order by o.outbox_id limit {SWEEP_MAX};"
-        ));
-    }
+             where o.outbox_id < (select column1 from ({KEYS}) v)
+             order by o.outbox_id limit {SWEEP_MAX}"
+        ),
+    );
+}
+
+pub(super) fn subscriber_keys<'a>(wanted: impl IntoIterator<Item = &'a SubscriberId>) -> Rows {
+    keys(wanted, |rows, id| {
+        rows.int(id.0);
+    })
+}
+
+pub(super) fn purchase_keys<'a>(wanted: impl IntoIterator<Item = &'a PurchaseId>) -> Rows {
+    keys(wanted, |rows, id| {
+        rows.int(id.0);
+    })
+}
+
+pub(super) fn terminal_keys<'a>(wanted: impl IntoIterator<Item = &'a TerminalId>) -> Rows {
+    keys(wanted, |rows, id| {
+        rows.text(id.as_str());
+    })
+}
+
+pub(super) fn pon_keys<'a>(wanted: impl IntoIterator<Item = &'a Pon>) -> Rows {
+    keys(wanted, |rows, pon| {
+        rows.int(pon.number());
+    })
+}
+
+pub(super) fn outbox_keys<'a>(wanted: impl IntoIterator<Item = &'a OutboxId>) -> Rows {
+    keys(wanted, |rows, id| {
+        rows.int(id.0);
+    })
+}
+
+pub(super) fn reference_keys<'a>(wanted: impl IntoIterator<Item = &'a Arc<str>>) -> Rows {
+    keys(wanted, |rows, reference| {
+        rows.text(reference);
+    })
+}
+
+pub(super) fn part_keys<'a>(wanted: impl IntoIterator<Item = &'a PartKey>) -> Rows {
+    keys(wanted, |rows, key| {
+        rows.int(key.sender.expose_number())
+            .int(key.trusted)
+            .text(&key.destination)
+            .int(key.reference)
+            .int(key.total)
+            .int(key.wide);
+    })
 }
 
 fn keys<'a, K: 'a>(wanted: impl IntoIterator<Item = &'a K>, put: impl Fn(&mut Rows, &K)) -> Rows {

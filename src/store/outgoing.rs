@@ -75,13 +75,14 @@ pub(super) fn put_outbox(rows: &mut Rows, row: &OutboxRow, parked: Option<&str>)
         .int(row.created.0)
         .int(row.expires.0)
         .opt_text(parked)
+        .opt_int(row.node)
         .end();
 }
 
 pub(super) fn take_outbox(
     c: &mut Columns<'_>,
 ) -> Result<(OutboxRow, Option<Arc<str>>), StoreError> {
-    let row = OutboxRow {
+    let mut row = OutboxRow {
         id: OutboxId(c.int()?),
         purchase: c.opt_int()?.map(PurchaseId),
         smsc: c.shared()?,
@@ -95,8 +96,11 @@ pub(super) fn take_outbox(
         },
         created: Millis(c.int()?),
         expires: Millis(c.int()?),
+        node: None,
     };
-    Ok((row, c.opt_shared()?))
+    let parked = c.opt_shared()?;
+    row.node = c.opt_small()?;
+    Ok((row, parked))
 }
 
 pub(super) fn put_sent(rows: &mut Rows, id: OutboxId, sent: &SentRow) {

@@ -4,9 +4,11 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 
 use crate::gateway::books::StoreError;
+use crate::store::statements::Kind;
 
 /// One value on its way into a column.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +20,7 @@ pub(super) enum Value {
 }
 
 /// Rows of one table, value after value.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Rows {
     values: Vec<Value>,
     count: usize,
@@ -82,13 +84,24 @@ impl Rows {
         self
     }
 
-    /// The values and how many rows they are.
-    pub(super) fn into_parts(self) -> (Vec<Value>, usize) {
-        (self.values, self.count)
+    /// The values, row after row.
+    pub(super) fn values(&self) -> &[Value] {
+        &self.values
+    }
+
+    /// What the values of the first row are; nothing when there is no row.
+    pub(super) fn first_kinds(&self) -> Vec<Kind> {
+        let width = self.values.len().checked_div(self.count).unwrap_or(0);
+        let kind = |value: &Value| match value {
+            Value::Int(_) => Kind::Int,
+            Value::Text(_) => Kind::Text,
+            Value::Null | Value::Octets(_) => Kind::Octets,
+        };
+        self.values.iter().take(width).map(kind).collect()
     }
 
     /// Keys as one JSON array: of integers and texts, or of arrays of `columns` of them.
-    pub(super) fn into_json(self, columns: usize) -> String {
+    pub(super) fn to_json(&self, columns: usize) -> String {
         let mut text = "[".to_owned();
         for (row, values) in self.values.chunks(columns.max(1)).enumerate() {
             text.push_str(if row == 0 { "" } else { "," });
@@ -129,16 +142,22 @@ fn push_json(json: &mut String, value: &Value) {
     }
 }
 
+/// One row as a database gave it.
+pub(super) enum StoredRow {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
 /// One row that was read, taken column by column.
 pub(super) struct Columns<'a> {
-    row: &'a SqliteRow,
+    row: &'a StoredRow,
     at: usize,
 }
 
 impl<'a> Columns<'a> {
-    /// The columns from `at` on.
-    pub(super) fn from(row: &'a SqliteRow, at: usize) -> Self {
-        Self { row, at }
+    /// The row's columns from the first on.
+    pub(super) fn of(row: &'a StoredRow) -> Self {
+        Self { row, at: 0 }
     }
 
     pub(super) fn int(&mut self) -> Result<i64, StoreError> {
@@ -206,12 +225,15 @@ impl<'a> Columns<'a> {
     fn next<T>(&mut self) -> Result<T, StoreError>
     where
         T: sqlx::Decode<'a, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+        T: sqlx::Decode<'a, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
     {
         let at = self.at;
         self.at = at.saturating_add(1);
-        self.row
-            .try_get_unchecked(at)
-            .map_err(|error| corrupt(format!("column {at}: {error}")))
+        let value = match self.row {
+            StoredRow::Sqlite(row) => row.try_get_unchecked(at),
+            StoredRow::Postgres(row) => row.try_get_unchecked(at),
+        };
+        value.map_err(|error| corrupt(format!("column {at}: {error}")))
     }
 }
 
@@ -230,7 +252,7 @@ mod tests {
         assert!(rows.is_empty());
         rows.row().int(1).text("a\"b\\c\n\u{1}ä").end();
         rows.row().int(-2).text("").end();
-        let parsed: serde_json::Value = serde_json::from_str(&rows.into_json(2)).unwrap();
+        let parsed: serde_json::Value = serde_json::from_str(&rows.to_json(2)).unwrap();
         assert_eq!(
             parsed,
             serde_json::json!([[1, "a\"b\\c\n\u{1}ä"], [-2, ""]])
@@ -238,6 +260,6 @@ mod tests {
         let mut rows = Rows::default();
         rows.row().int(1).end();
         rows.row().int(2).end();
-        assert_eq!(rows.into_json(1), "[1,2]");
+        assert_eq!(rows.to_json(1), "[1,2]");
     }
 }

@@ -1,28 +1,28 @@
-//! Writes what a batch changed: one query string for all tables, and the commit at its end.
+//! Writes what a batch changed: one query for all tables.
 
 use crate::domain::ids::SubscriberId;
 use crate::domain::ledger::Account;
 use crate::domain::money::Currency;
+use crate::domain::pon::Pon;
 use crate::gateway::record::Channel;
-use crate::gateway::world::World;
+use crate::gateway::world::{PonRow, World};
+use crate::sms::reassembly::{PartKey, PartSet};
 use crate::store::blobs;
 use crate::store::codec::{
     put_counters, put_item, put_line, put_line_hot, put_merchant, put_purchase, put_purchase_later,
     put_terminal, put_terminal_hot,
 };
-use crate::store::load::Query;
 use crate::store::outgoing::{put_bill, put_entry, put_outbox, put_sent};
-use crate::store::rows::{Rows, Value};
-use crate::store::statements::Statement;
+use crate::store::rows::Rows;
+use crate::store::statements::Query;
 use crate::store::tables::{
     ACCOUNT, ACCOUNT_HOT, BATCH, BATCH_WRITTEN, BILL, BILLING_ENTRY, CARD, CLIENT_REFERENCE, ITEM,
-    LINE, LINE_HOT, MERCHANT, NODE, NOTICE, OPEN_ACK, OUTBOX, PART, PERIOD, PON, POS_LOG, PURCHASE,
-    PURCHASE_LATER, PURSE, PURSE_LOG, REACH, SENT, TAKEN_REFERENCE, TERMINAL, TERMINAL_HOT,
-    TRANSFER,
+    LINE, LINE_HOT, MERCHANT, NODE, NOTICE, OPEN_ACK, OUTBOX, OUTBOX_SENDER, PART, PART_HOT,
+    PERIOD, PON, PON_HOT, POS_LOG, PURCHASE, PURCHASE_LATER, PURSE, PURSE_LOG, REACH, SENT,
+    TAKEN_REFERENCE, TERMINAL, TERMINAL_HOT, TRANSFER,
 };
 
-/// The statements for everything that changed, with `commit` last. The caller has raised the
-/// node's batch number.
+/// The statements for everything that changed. The caller has raised the node's batch number.
 pub(super) fn changed(world: &World) -> Query {
     let mut query = Query::default();
     subscribers(&mut query, world);
@@ -33,31 +33,8 @@ pub(super) fn changed(world: &World) -> Query {
     messages(&mut query, world);
     let mut rows = Rows::default();
     put_counters(&mut rows, &world.counters);
-    put(&mut query, rows, || NODE.upsert());
-    query.sql.push_str("commit;");
+    query.write(rows, || NODE.upsert());
     query
-}
-
-/// Adds a statement with its rows, in as many pieces as the engine's parameters ask for; the last
-/// piece is padded with rows of nulls.
-fn put(query: &mut Query, rows: Rows, statement: impl Fn() -> Statement) {
-    if rows.is_empty() {
-        return;
-    }
-    let statement = statement();
-    let (values, _) = rows.into_parts();
-    let most = statement.rows_max();
-    for piece in values.chunks(most.saturating_mul(statement.width)) {
-        let count = piece.len().checked_div(statement.width).unwrap_or_default();
-        let padded = count.next_power_of_two().min(most);
-        query.sql.push_str(&statement.text(padded));
-        query.sql.push('\n');
-        query.arguments.extend_from_slice(piece);
-        let nulls = padded.saturating_sub(count).saturating_mul(statement.width);
-        query
-            .arguments
-            .extend(std::iter::repeat_n(Value::Null, nulls));
-    }
 }
 
 fn subscribers(query: &mut Query, world: &World) {
@@ -72,14 +49,14 @@ fn subscribers(query: &mut Query, world: &World) {
             put_line_hot(&mut hot, line);
         }
     }
-    put(query, imported, || LINE.upsert());
-    put(query, new, || LINE.insert());
-    put(query, hot, || LINE.update(LINE_HOT));
+    query.write(imported, || LINE.upsert());
+    query.write(new, || LINE.insert());
+    query.write(hot, || LINE.update(LINE_HOT));
     let mut cards = Rows::default();
     for (iccid, past) in world.cards.new_rows().chain(world.cards.changed()) {
         cards.row().text(iccid).octets(&past.to_octets()).end();
     }
-    put(query, cards, || CARD.upsert());
+    query.write(cards, || CARD.upsert());
     let mut periods = Rows::default();
     for period in &world.new_periods {
         periods
@@ -91,7 +68,7 @@ fn subscribers(query: &mut Query, world: &World) {
             .int(period.from.0)
             .end();
     }
-    put(query, periods, || PERIOD.insert());
+    query.write(periods, || PERIOD.insert());
 }
 
 fn sellers(query: &mut Query, world: &World) {
@@ -99,17 +76,17 @@ fn sellers(query: &mut Query, world: &World) {
     for (_, merchant) in world.merchants.new_rows().chain(world.merchants.changed()) {
         put_merchant(&mut merchants, merchant);
     }
-    put(query, merchants, || MERCHANT.upsert());
+    query.write(merchants, || MERCHANT.upsert());
     let mut items = Rows::default();
     for ((merchant, _), item) in world.items.new_rows().chain(world.items.changed()) {
         put_item(&mut items, merchant, item);
     }
-    put(query, items, || ITEM.upsert());
+    query.write(items, || ITEM.upsert());
     let mut gone = Rows::default();
     for ((merchant, code), _) in world.items.removed() {
         gone.row().text(merchant.as_str()).text(code.as_str()).end();
     }
-    put(query, gone, || ITEM.delete());
+    query.write(gone, || ITEM.delete());
     let (mut whole, mut hot) = (Rows::default(), Rows::default());
     for (_, terminal) in world.terminals.new_rows() {
         put_terminal(&mut whole, terminal);
@@ -121,8 +98,8 @@ fn sellers(query: &mut Query, world: &World) {
             put_terminal_hot(&mut hot, terminal);
         }
     }
-    put(query, whole, || TERMINAL.upsert());
-    put(query, hot, || TERMINAL.update(TERMINAL_HOT));
+    query.write(whole, || TERMINAL.upsert());
+    query.write(hot, || TERMINAL.update(TERMINAL_HOT));
 }
 
 fn orders(query: &mut Query, world: &World) {
@@ -139,9 +116,9 @@ fn orders(query: &mut Query, world: &World) {
             put_purchase_later(&mut later, record);
         }
     }
-    put(query, new, || PURCHASE.insert());
-    put(query, whole, || PURCHASE.upsert());
-    put(query, later, || PURCHASE.update(PURCHASE_LATER));
+    query.write(new, || PURCHASE.insert());
+    query.write(whole, || PURCHASE.upsert());
+    query.write(later, || PURCHASE.update(PURCHASE_LATER));
     let (mut acks, mut closed) = (Rows::default(), Rows::default());
     for ((terminal, ack), purchase) in world.acks.new_rows() {
         acks.row()
@@ -153,22 +130,15 @@ fn orders(query: &mut Query, world: &World) {
     for ((terminal, ack), _) in world.acks.removed() {
         closed.row().text(terminal.as_str()).int(*ack).end();
     }
-    put(query, acks, || OPEN_ACK.insert());
-    put(query, closed, || OPEN_ACK.delete());
+    query.write(acks, || OPEN_ACK.insert());
+    query.write(closed, || OPEN_ACK.delete());
     if world.sweeps_numbers {
-        query.sql.push_str(FREE_NUMBERS);
-        query.arguments.push(Value::Int(world.now.0));
+        let mut now = Rows::default();
+        now.row().int(world.now.0).end();
+        query.read(now, FREE_NUMBERS);
     }
-    let mut pons = Rows::default();
-    for (pon, row) in world.pons.new_rows().chain(world.pons.changed()) {
-        pons.row()
-            .int(pon.number())
-            .int(row.purchase.0)
-            .int(row.reserved_until.0)
-            .int(row.open)
-            .end();
-    }
-    put(query, pons, || PON.upsert());
+    query.write(pon_rows(world.pons.new_rows()), || PON.insert());
+    query.write(pon_rows(world.pons.changed()), || PON.update(PON_HOT));
     let mut references = Rows::default();
     for ((terminal, reference), purchase) in world.client_references.new_rows() {
         references
@@ -178,7 +148,20 @@ fn orders(query: &mut Query, world: &World) {
             .int(purchase.0)
             .end();
     }
-    put(query, references, || CLIENT_REFERENCE.insert());
+    query.write(references, || CLIENT_REFERENCE.insert());
+}
+
+fn pon_rows<'a>(pons: impl Iterator<Item = (&'a Pon, &'a PonRow)>) -> Rows {
+    let mut rows = Rows::default();
+    for (pon, row) in pons {
+        rows.row()
+            .int(pon.number())
+            .int(row.purchase.0)
+            .int(row.reserved_until.0)
+            .int(row.open)
+            .end();
+    }
+    rows
 }
 
 fn money(query: &mut Query, world: &World) {
@@ -191,13 +174,14 @@ fn money(query: &mut Query, world: &World) {
             .text(merchant)
             .text(currency.code())
             .int(row.balance.0)
+            .int(world.counters.node)
             .end();
     }
     for (_, row) in world.accounts.changed() {
         hot.row().int(row.number).int(row.balance.0).end();
     }
-    put(query, new, || ACCOUNT.insert());
-    put(query, hot, || ACCOUNT.update(ACCOUNT_HOT));
+    query.write(new, || ACCOUNT.insert());
+    query.write(hot, || ACCOUNT.update(ACCOUNT_HOT));
     let mut transfers = Rows::default();
     for transfer in &world.transfers {
         transfers
@@ -212,7 +196,7 @@ fn money(query: &mut Query, world: &World) {
             .int(world.now.0)
             .end();
     }
-    put(query, transfers, || TRANSFER.insert());
+    query.write(transfers, || TRANSFER.insert());
     let mut purses = Rows::default();
     for (role, table) in [("lane", &world.lanes), ("pos", &world.pos)] {
         for (currency, purse) in table.new_rows().chain(table.changed()) {
@@ -225,7 +209,7 @@ fn money(query: &mut Query, world: &World) {
                 .end();
         }
     }
-    put(query, purses, || PURSE.upsert());
+    query.write(purses, || PURSE.upsert());
     for (table, records) in [(&PURSE_LOG, &world.purse_log), (&POS_LOG, &world.pos_log)] {
         let mut rows = Rows::default();
         for (number, purse, record) in records {
@@ -235,7 +219,7 @@ fn money(query: &mut Query, world: &World) {
                 .octets(&record.to_octets())
                 .end();
         }
-        put(query, rows, || table.insert());
+        query.write(rows, || table.insert());
     }
 }
 
@@ -255,28 +239,35 @@ fn billing(query: &mut Query, world: &World) {
     for entry in &world.entries {
         put_entry(&mut entries, entry);
     }
-    put(query, entries, || BILLING_ENTRY.insert());
+    query.write(entries, || BILLING_ENTRY.insert());
     let mut batches = Rows::default();
     for batch in &world.closed_batches {
         batches
             .row()
+            .int(world.counters.node)
             .int(batch.sequence)
             .int(batch.from_entry)
             .int(batch.to_entry)
             .int(batch.closed.0)
+            .opt_octets(None)
             .end();
     }
-    put(query, batches, || BATCH.insert());
+    query.write(batches, || BATCH.insert());
     let mut written = Rows::default();
     for (sequence, sha256) in &world.written_batches {
-        written.row().int(*sequence).octets(sha256).end();
+        written
+            .row()
+            .int(world.counters.node)
+            .int(*sequence)
+            .octets(sha256)
+            .end();
     }
-    put(query, written, || BATCH.update(BATCH_WRITTEN));
+    query.write(written, || BATCH.update(BATCH_WRITTEN));
     let mut bills = Rows::default();
     for bill in &world.bills {
         put_bill(&mut bills, bill);
     }
-    put(query, bills, || BILL.insert());
+    query.write(bills, || BILL.insert());
     let mut references = Rows::default();
     for (reference, taken) in world.references.new_rows() {
         references
@@ -288,7 +279,7 @@ fn billing(query: &mut Query, world: &World) {
             .opt_int(taken.subscriber.map(|id| id.0))
             .end();
     }
-    put(query, references, || TAKEN_REFERENCE.insert());
+    query.write(references, || TAKEN_REFERENCE.insert());
 }
 
 fn messages(query: &mut Query, world: &World) {
@@ -298,7 +289,7 @@ fn messages(query: &mut Query, world: &World) {
     for id in moved.chain(world.parked.removed().map(|(id, _)| id)) {
         gone.row().int(id.0).end();
     }
-    put(query, gone, || OUTBOX.delete());
+    query.write(gone, || OUTBOX.delete());
     let mut rows = Rows::default();
     for (_, row) in world.outbox.new_rows() {
         put_outbox(&mut rows, row, None);
@@ -306,14 +297,24 @@ fn messages(query: &mut Query, world: &World) {
     for (_, (row, cause)) in world.parked.new_rows() {
         put_outbox(&mut rows, row, Some(cause));
     }
-    put(query, rows, || OUTBOX.insert());
+    query.write(rows, || OUTBOX.insert());
+    let mut handed_over = Rows::default();
+    for (id, row) in world.outbox.changed() {
+        handed_over.row().int(id.0).opt_int(row.node).end();
+    }
+    query.write(handed_over, || OUTBOX.update(OUTBOX_SENDER));
     sent(query, world);
     parts(query, world);
     let mut reached = Rows::default();
     for (smsc, reach) in &world.reached {
-        reached.row().text(smsc).octets(reach).end();
+        reached
+            .row()
+            .int(world.counters.node)
+            .text(smsc)
+            .octets(reach)
+            .end();
     }
-    put(query, reached, || REACH.upsert());
+    query.write(reached, || REACH.upsert());
     let mut notices = Rows::default();
     for notice in &world.notices {
         notices
@@ -325,7 +326,7 @@ fn messages(query: &mut Query, world: &World) {
             .text(&notice.text)
             .end();
     }
-    put(query, notices, || NOTICE.insert());
+    query.write(notices, || NOTICE.insert());
 }
 
 fn sent(query: &mut Query, world: &World) {
@@ -336,26 +337,32 @@ fn sent(query: &mut Query, world: &World) {
     for (id, _) in world.sent.removed() {
         gone.row().int(id.0).end();
     }
-    put(query, stand, || SENT.upsert());
-    put(query, gone, || SENT.delete());
+    query.write(stand, || SENT.upsert());
+    query.write(gone, || SENT.delete());
 }
 
 fn parts(query: &mut Query, world: &World) {
-    let (mut stand, mut gone) = (Rows::default(), Rows::default());
-    for (key, set) in world.parts.new_rows().chain(world.parts.changed()) {
-        put_key(&mut stand, key)
+    query.write(part_rows(world.parts.new_rows()), || PART.insert());
+    query.write(part_rows(world.parts.changed()), || PART.update(PART_HOT));
+    let mut gone = Rows::default();
+    for (key, _) in world.parts.removed() {
+        put_key(&mut gone, key).end();
+    }
+    query.write(gone, || PART.delete());
+}
+
+fn part_rows<'a>(parts: impl Iterator<Item = (&'a PartKey, &'a PartSet)>) -> Rows {
+    let mut rows = Rows::default();
+    for (key, set) in parts {
+        put_key(&mut rows, key)
             .int(set.expires_at().0)
             .octets(&blobs::part_set_octets(set))
             .end();
     }
-    for (key, _) in world.parts.removed() {
-        put_key(&mut gone, key).end();
-    }
-    put(query, stand, || PART.upsert());
-    put(query, gone, || PART.delete());
+    rows
 }
 
-fn put_key<'a>(rows: &'a mut Rows, key: &crate::sms::reassembly::PartKey) -> &'a mut Rows {
+fn put_key<'a>(rows: &'a mut Rows, key: &PartKey) -> &'a mut Rows {
     rows.row()
         .int(key.sender.expose_number())
         .int(key.trusted)
@@ -365,7 +372,8 @@ fn put_key<'a>(rows: &'a mut Rows, key: &crate::sms::reassembly::PartKey) -> &'a
         .int(key.wide)
 }
 
-/// Forgets payment order numbers that are free again, a batch's worth at a time.
-const FREE_NUMBERS: &str = "delete from pon where pon in
- (select pon from pon where open = 0 and reserved_until_ms <= ? limit 5000);
-";
+/// Forgets payment order numbers that are free again, a batch's worth at a time. The outer condition
+/// is looked at again where another node has just taken one.
+pub(super) const FREE_NUMBERS: &str = "delete from pon where open = 0 and pon in
+     (select p.pon from ({keys}) v cross join pon p
+      where p.open = 0 and p.reserved_until_ms <= v.column1 limit 5000)";

@@ -1,15 +1,34 @@
-//! The tables as lists of columns, from which every statement is made.
+//! The tables as lists of columns, from which every statement is made, and statements with a place
+//! for rows.
 //!
-//! A statement is the same for every database but for its row source: [`values`] is a list of rows
-//! with a parameter for each value (SQLite); PostgreSQL takes an array for each column. The list is
-//! padded to a power of two with rows of nulls, which the statement passes over, so that few texts
-//! differ and the prepared ones are met again.
+//! A statement is the same for every database but for its row source, whose columns are `column1`,
+//! `column2` and so on: SQLite gets rows to be written as `values` with a parameter for each value,
+//! and keys to be looked up as one JSON array; PostgreSQL gets an array for each column.
+
+use crate::store::rows::{Rows, Value};
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// An integer of 64 bits.
+    Int,
+    /// UTF-8.
+    Text,
+    /// Octets.
+    Octets,
+}
+
+/// One column of a table.
+pub(super) struct Column {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+}
 
 /// One table.
 pub(super) struct Table {
     pub(super) name: &'static str,
     pub(super) key: &'static [&'static str],
-    pub(super) columns: &'static [&'static str],
+    pub(super) columns: &'static [Column],
 }
 
 impl Table {
@@ -18,18 +37,14 @@ impl Table {
         let names: Vec<String> = self
             .columns
             .iter()
-            .map(|name| format!("{prefix}{name}"))
+            .map(|column| format!("{prefix}{}", column.name))
             .collect();
         names.join(", ")
     }
 
     /// Inserts rows.
     pub(super) fn insert(&self) -> Statement {
-        Statement::new(
-            self.columns.len(),
-            &format!("insert into {} ({})", self.name, self.list("")),
-            "",
-        )
+        self.inserting("")
     }
 
     /// Inserts rows, or replaces those whose key stands.
@@ -37,16 +52,11 @@ impl Table {
         let set: Vec<String> = self
             .columns
             .iter()
-            .filter(|name| !self.key.contains(name))
-            .map(|name| format!("{name} = excluded.{name}"))
+            .filter(|column| !self.key.contains(&column.name))
+            .map(|column| format!("{0} = excluded.{0}", column.name))
             .collect();
-        let before = format!("insert into {} ({})", self.name, self.list(""));
-        let after = format!(
-            "on conflict ({}) do update set {}",
-            self.key.join(", "),
-            set.join(", ")
-        );
-        Statement::new(self.columns.len(), &before, after)
+        let (key, set) = (self.key.join(", "), set.join(", "));
+        self.inserting(&format!(" on conflict ({key}) do update set {set}"))
     }
 
     /// Updates `columns` of rows that hold the key first.
@@ -64,9 +74,9 @@ impl Table {
             .map(|(key, at)| format!("{}.{key} = v.column{at}", self.name))
             .collect();
         Statement {
-            width: keys.saturating_add(columns.len()),
+            kinds: self.kinds(self.key.iter().chain(columns)),
             before: format!("update {} set {} from (", self.name, set.join(", ")),
-            after: format!(") v where {};", on.join(" and ")),
+            after: format!(") v where {}", on.join(" and ")),
         }
     }
 
@@ -79,56 +89,108 @@ impl Table {
             .map(|(_, at)| format!("column{at}"))
             .collect();
         Statement {
-            width: self.key.len(),
+            kinds: self.kinds(self.key),
             before: format!(
                 "delete from {} where ({}) in (select {} from (",
                 self.name,
                 self.key.join(", "),
                 names.join(", ")
             ),
-            after: ") where column1 is not null);".to_owned(),
+            after: ") v where column1 is not null)".to_owned(),
         }
+    }
+
+    fn inserting(&self, after: &str) -> Statement {
+        Statement {
+            kinds: self.columns.iter().map(|column| column.kind).collect(),
+            before: format!(
+                "insert into {} ({}) select * from (",
+                self.name,
+                self.list("")
+            ),
+            after: format!(") v where column1 is not null{after}"),
+        }
+    }
+
+    fn kinds<'a>(&self, names: impl IntoIterator<Item = &'a &'static str>) -> Vec<Kind> {
+        let kind = |name: &&str| {
+            let column = self.columns.iter().find(|column| column.name == *name);
+            // A key that rows are not written with is the number that the database gives them.
+            column.map_or(Kind::Int, |column| column.kind)
+        };
+        names.into_iter().map(kind).collect()
     }
 }
 
 /// A statement with a place for a list of rows.
+#[derive(Clone, Debug)]
 pub(super) struct Statement {
-    /// Values in a row.
-    pub(super) width: usize,
-    before: String,
-    after: String,
+    /// What each value of a row is.
+    pub(super) kinds: Vec<Kind>,
+    /// The text up to the row source.
+    pub(super) before: String,
+    /// The text after it.
+    pub(super) after: String,
 }
 
-impl Statement {
-    fn new(width: usize, before: &str, after: impl Into<String>) -> Self {
-        let after = after.into();
-        Self {
-            width,
-            before: format!("{before} select * from ("),
-            after: format!(") where column1 is not null {after};"),
+/// One statement of a query, with its rows.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    /// A statement without rows.
+    Plain(String),
+    /// Rows of a table to be written.
+    Write(Statement, Rows),
+    /// A select for keys, which are integers and texts only.
+    Read(Statement, Rows),
+}
+
+/// Statements to be run one after the other.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Query {
+    pub(super) steps: Vec<Step>,
+}
+
+impl Query {
+    /// Adds a statement without rows.
+    pub(super) fn plain(&mut self, sql: impl Into<String>) {
+        self.steps.push(Step::Plain(sql.into()));
+    }
+
+    /// Adds rows to be written; nothing when there are none.
+    pub(super) fn write(&mut self, rows: Rows, statement: impl FnOnce() -> Statement) {
+        if !rows.is_empty() {
+            self.steps.push(Step::Write(statement(), rows));
         }
     }
 
-    /// The text for `rows` rows.
-    pub(super) fn text(&self, rows: usize) -> String {
-        format!("{}{}{}", self.before, values(self.width, rows), self.after)
+    /// Adds a select for keys, with [`KEYS`] where they come; nothing when there are none.
+    pub(super) fn read(&mut self, keys: Rows, sql: &str) {
+        let kinds = keys.first_kinds();
+        if kinds.is_empty() {
+            return;
+        }
+        let (before, after) = sql.split_once(KEYS).unwrap_or((sql, ""));
+        let statement = Statement {
+            kinds,
+            before: before.to_owned(),
+            after: after.to_owned(),
+        };
+        self.steps.push(Step::Read(statement, keys));
     }
 
-    /// Rows that one statement may have: the engine counts parameters.
-    pub(super) fn rows_max(&self) -> usize {
-        let fits = PARAMETERS_MAX.checked_div(self.width).unwrap_or(1);
-        // The largest power of two that fits.
-        1_usize
-            .checked_shl(fits.checked_ilog2().unwrap_or_default())
-            .unwrap_or(1)
+    /// How many statements, and how many values they take.
+    pub(super) fn size(&self) -> (usize, usize) {
+        let values = self.steps.iter().map(|step| match step {
+            Step::Plain(_) => 0,
+            Step::Write(_, rows) | Step::Read(_, rows) => rows
+                .values()
+                .iter()
+                .filter(|value| !matches!(value, Value::Null))
+                .count(),
+        });
+        (self.steps.len(), values.sum())
     }
 }
 
-/// `values (?, ?), (?, ?)` for `rows` rows of `width`.
-fn values(width: usize, rows: usize) -> String {
-    let row = format!("({})", vec!["?"; width].join(","));
-    format!("values {}", vec![row.as_str(); rows].join(","))
-}
-
-/// `SQLITE_MAX_VARIABLE_NUMBER` of the engine as it is built.
-const PARAMETERS_MAX: usize = 32_766;
+/// Where the keys of a select come.
+pub(super) const KEYS: &str = "{keys}";

@@ -1,16 +1,19 @@
 //! Every table with its columns, in the order in which rows are written and read.
 
-use crate::store::statements::Table;
+use crate::store::statements::{Column, Kind, Table};
 
-/// Declares a table.
+/// Declares a table: its key, and its columns with what they hold.
 macro_rules! table {
-    ($const:ident, $name:literal, [$($key:literal),+], [$($column:literal),+ $(,)?]) => {
+    ($const:ident, $name:literal, [$($key:literal),+], [$($column:ident: $kind:ident),+ $(,)?]) => {
         pub(super) const $const: Table = Table {
             name: $name,
             key: &[$($key),+],
-            columns: &[$($column),+],
+            columns: &[$(table!(@ $column $kind)),+],
         };
     };
+    (@ $column:ident int) => { Column { name: stringify!($column), kind: Kind::Int } };
+    (@ $column:ident text) => { Column { name: stringify!($column), kind: Kind::Text } };
+    (@ $column:ident octets) => { Column { name: stringify!($column), kind: Kind::Octets } };
 }
 
 table!(
@@ -18,16 +21,9 @@ table!(
     "node",
     ["node"],
     [
-        "node",
-        "last_id",
-        "batch",
-        "committed_ms",
-        "transfer_no",
-        "entry_no",
-        "purse_log_no",
-        "pos_log_no",
-        "account_no",
-        "bill_no",
+        node: int, last_id: int, batch: int, committed_ms: int, transfer_no: int, entry_no: int,
+        purse_log_no: int, pos_log_no: int, account_no: int, bill_no: int, series_from: int,
+        epoch: int, writer: int,
     ]
 );
 
@@ -36,34 +32,12 @@ table!(
     "line",
     ["subscriber_id"],
     [
-        "subscriber_id",
-        "account",
-        "msisdn",
-        "iccid",
-        "imsi",
-        "language",
-        "class",
-        "currency",
-        "credit_limit_minor",
-        "cap_minor",
-        "changed_ms",
-        "key_version",
-        "profile",
-        "sealed_keys",
-        "own_limit_minor",
-        "standing",
-        "start_code",
-        "mo_counter",
-        "mo_digest",
-        "mo_purchase_id",
-        "mt_counter",
-        "recent",
-        "owed_minor",
-        "held_minor",
-        "bill_number",
-        "bill_since_ms",
-        "bill_total_minor",
-        "bill_entries",
+        subscriber_id: int, account: text, msisdn: int, iccid: text, imsi: text, language: text,
+        class: text, currency: text, credit_limit_minor: int, cap_minor: int, changed_ms: int,
+        key_version: int, profile: text, sealed_keys: octets, own_limit_minor: int, standing:
+        int, start_code: int, mo_counter: int, mo_digest: octets, mo_purchase_id: int,
+        mt_counter: int, recent: octets, owed_minor: int, held_minor: int, bill_number: int,
+        bill_since_ms: int, bill_total_minor: int, bill_entries: int,
     ]
 );
 /// What an order changes of a line: none of it is in an index.
@@ -84,13 +58,22 @@ pub(super) const LINE_HOT: &[&str] = &[
     "bill_entries",
 ];
 
-table!(CARD, "card", ["iccid"], ["iccid", "past"]);
+table!(
+    CARD,
+    "card",
+    ["iccid"],
+    [
+        iccid: text, past: octets,
+    ]
+);
 
 table!(
     PERIOD,
     "period",
     ["period_no"],
-    ["subscriber_id", "msisdn", "iccid", "imsi", "from_ms",]
+    [
+        subscriber_id: int, msisdn: int, iccid: text, imsi: text, from_ms: int,
+    ]
 );
 
 table!(
@@ -98,13 +81,8 @@ table!(
     "merchant",
     ["merchant_id"],
     [
-        "merchant_id",
-        "name",
-        "currency",
-        "tax_code",
-        "discount_basis_points",
-        "open",
-        "unknown_end",
+        merchant_id: text, name: text, currency: text, tax_code: text, discount_basis_points:
+        int, open: int, unknown_end: text,
     ]
 );
 
@@ -113,11 +91,7 @@ table!(
     "item",
     ["merchant_id", "code"],
     [
-        "merchant_id",
-        "code",
-        "name",
-        "retail_minor",
-        "wholesale_minor",
+        merchant_id: text, code: text, name: text, retail_minor: int, wholesale_minor: int,
     ]
 );
 
@@ -126,20 +100,10 @@ table!(
     "terminal",
     ["terminal_id"],
     [
-        "terminal_id",
-        "short_code",
-        "merchant_id",
-        "items",
-        "slots",
-        "token_sha256",
-        "file_token_sha256",
-        "in_service",
-        "seen_ms",
-        "last_ack",
-        "open_acks",
-        "open_orders",
-        "closed_ack",
-        "closed_purchase_id",
+        terminal_id: text, short_code: int, merchant_id: text, items: text, slots: int,
+        token_sha256: octets, file_token_sha256: octets, in_service: int, seen_ms: int,
+        last_ack: int, open_acks: int, open_orders: int, closed_ack: int, closed_purchase_id:
+        int,
     ]
 );
 /// What an order changes of a terminal.
@@ -157,44 +121,14 @@ table!(
     "purchase",
     ["purchase_id"],
     [
-        "purchase_id",
-        "units",
-        "channel",
-        "subscriber_id",
-        "msisdn",
-        "terminal_id",
-        "merchant_id",
-        "item",
-        "short_code",
-        "currency",
-        "retail_minor",
-        "wholesale_minor",
-        "fee_minor",
-        "tax_minor",
-        "pon",
-        "reference",
-        "client_reference",
-        "ack",
-        "from_seq",
-        "to_seq",
-        "bill_number",
-        "requested_ms",
-        "paid_ms",
-        "smsc",
-        "service",
-        "received",
-        "check_result",
-        "state",
-        "state_units",
-        "back_retail_minor",
-        "back_wholesale_minor",
-        "back_fee_minor",
-        "back_tax_minor",
-        "changed_ms",
-        "deadline_ms",
-        "billed",
-        "entry_no",
-        "reason",
+        purchase_id: int, units: int, channel: text, subscriber_id: int, msisdn: int,
+        terminal_id: text, merchant_id: text, item: text, short_code: int, currency: text,
+        retail_minor: int, wholesale_minor: int, fee_minor: int, tax_minor: int, pon: int,
+        reference: int, client_reference: text, ack: int, from_seq: int, to_seq: int,
+        bill_number: int, requested_ms: int, paid_ms: int, node: int, smsc: text, service: text,
+        received: octets, check_result: text, state: text, state_units: int, back_retail_minor:
+        int, back_wholesale_minor: int, back_fee_minor: int, back_tax_minor: int, changed_ms:
+        int, deadline_ms: int, billed: int, entry_no: int, reason: text,
     ]
 );
 /// What happens to a purchase after it was paid.
@@ -216,21 +150,30 @@ table!(
     OPEN_ACK,
     "open_ack",
     ["terminal_id", "ack"],
-    ["terminal_id", "ack", "purchase_id",]
+    [
+        terminal_id: text, ack: int, purchase_id: int,
+    ]
 );
 
 table!(
     PON,
     "pon",
     ["pon"],
-    ["pon", "purchase_id", "reserved_until_ms", "open"]
+    [
+        pon: int, purchase_id: int, reserved_until_ms: int, open: int,
+    ]
 );
+
+/// What another order changes of a number whose time is over.
+pub(super) const PON_HOT: &[&str] = &["purchase_id", "reserved_until_ms", "open"];
 
 table!(
     CLIENT_REFERENCE,
     "client_reference",
     ["terminal_id", "reference"],
-    ["terminal_id", "reference", "purchase_id",]
+    [
+        terminal_id: text, reference: text, purchase_id: int,
+    ]
 );
 
 table!(
@@ -238,11 +181,8 @@ table!(
     "account",
     ["account_no"],
     [
-        "account_no",
-        "kind",
-        "merchant_id",
-        "currency",
-        "balance_minor",
+        account_no: int, kind: text, merchant_id: text, currency: text, balance_minor: int,
+        node: int,
     ]
 );
 /// What a transfer changes of an account.
@@ -253,14 +193,8 @@ table!(
     "transfer",
     ["transfer_no"],
     [
-        "transfer_no",
-        "from_account",
-        "to_account",
-        "amount_minor",
-        "currency",
-        "kind",
-        "purchase_id",
-        "at_ms",
+        transfer_no: int, from_account: int, to_account: int, amount_minor: int, currency: text,
+        kind: text, purchase_id: int, at_ms: int,
     ]
 );
 
@@ -268,21 +202,27 @@ table!(
     PURSE,
     "purse",
     ["purse_id"],
-    ["purse_id", "role", "currency", "state",]
+    [
+        purse_id: text, role: text, currency: text, state: octets,
+    ]
 );
 
 table!(
     PURSE_LOG,
     "purse_log",
     ["record_no"],
-    ["record_no", "purse_id", "record",]
+    [
+        record_no: int, purse_id: text, record: octets,
+    ]
 );
 
 table!(
     POS_LOG,
     "pos_log",
     ["record_no"],
-    ["record_no", "purse_id", "record",]
+    [
+        record_no: int, purse_id: text, record: octets,
+    ]
 );
 
 table!(
@@ -290,35 +230,20 @@ table!(
     "billing_entry",
     ["entry_no"],
     [
-        "entry_no",
-        "kind",
-        "purchase_id",
-        "original_no",
-        "subscriber_id",
-        "account",
-        "msisdn",
-        "merchant_id",
-        "item",
-        "units",
-        "currency",
-        "retail_minor",
-        "wholesale_minor",
-        "fee_minor",
-        "tax_minor",
-        "tax_code",
-        "bill_number",
-        "at_ms",
-        "business_date",
-        "provisional",
-        "channel",
+        entry_no: int, kind: text, purchase_id: int, original_no: int, subscriber_id: int,
+        account: text, msisdn: int, merchant_id: text, item: text, units: int, currency: text,
+        retail_minor: int, wholesale_minor: int, fee_minor: int, tax_minor: int, tax_code: text,
+        bill_number: int, at_ms: int, business_date: int, provisional: int, channel: text,
     ]
 );
 
 table!(
     BATCH,
     "batch",
-    ["sequence"],
-    ["sequence", "from_no", "to_no", "closed_ms",]
+    ["node", "sequence"],
+    [
+        node: int, sequence: int, from_no: int, to_no: int, closed_ms: int, sha256: octets,
+    ]
 );
 /// What is known once a batch's file stands.
 pub(super) const BATCH_WRITTEN: &[&str] = &["sha256"];
@@ -328,14 +253,8 @@ table!(
     "bill",
     ["bill_id"],
     [
-        "bill_id",
-        "subscriber_id",
-        "number",
-        "currency",
-        "total_minor",
-        "from_ms",
-        "to_ms",
-        "cause",
+        bill_id: int, subscriber_id: int, number: int, currency: text, total_minor: int,
+        from_ms: int, to_ms: int, cause: text,
     ]
 );
 
@@ -344,78 +263,89 @@ table!(
     "outbox",
     ["outbox_id"],
     [
-        "outbox_id",
-        "purchase_id",
-        "smsc",
-        "service",
-        "msisdn",
-        "udhi",
-        "protocol_id",
-        "data_coding",
-        "user_data",
-        "created_ms",
-        "expires_ms",
-        "parked",
+        outbox_id: int, purchase_id: int, smsc: text, service: text, msisdn: int, udhi: int,
+        protocol_id: int, data_coding: int, user_data: octets, created_ms: int, expires_ms: int,
+        parked: text, node: int,
     ]
 );
+
+/// What changes of a message that another node will send.
+pub(super) const OUTBOX_SENDER: &[&str] = &["node"];
 
 table!(
     SENT,
     "sent",
     ["outbox_id"],
     [
-        "outbox_id",
-        "smsc",
-        "message_id",
-        "msisdn",
-        "reference",
-        "purchase_id",
-        "at_ms",
-        "receipt",
+        outbox_id: int, smsc: text, message_id: text, msisdn: int, reference: int, purchase_id:
+        int, at_ms: int, receipt: text,
     ]
 );
 
 table!(
     PART,
     "part",
+    ["sender", "trusted", "destination", "reference", "total", "wide"],
     [
-        "sender",
-        "trusted",
-        "destination",
-        "reference",
-        "total",
-        "wide"
-    ],
-    [
-        "sender",
-        "trusted",
-        "destination",
-        "reference",
-        "total",
-        "wide",
-        "expires_ms",
-        "state",
+        sender: int, trusted: int, destination: text, reference: int, total: int, wide: int,
+        expires_ms: int, state: octets,
     ]
 );
+/// What a further part changes of a set.
+pub(super) const PART_HOT: &[&str] = &["expires_ms", "state"];
 
 table!(
     TAKEN_REFERENCE,
     "taken_reference",
     ["reference"],
     [
-        "reference",
-        "kind",
-        "amount_minor",
-        "currency",
-        "subscriber_id",
+        reference: text, kind: text, amount_minor: int, currency: text, subscriber_id: int,
     ]
 );
 
-table!(REACH, "reach", ["smsc"], ["smsc", "state"]);
+table!(
+    REACH,
+    "reach",
+    ["node", "smsc"],
+    [
+        node: int, smsc: text, state: octets,
+    ]
+);
 
 table!(
     NOTICE,
     "notice",
     ["notice_no"],
-    ["at_ms", "kind", "purchase_id", "subscriber_id", "text",]
+    [
+        at_ms: int, kind: text, purchase_id: int, subscriber_id: int, text: text,
+    ]
 );
+
+/// All of them.
+pub(super) const ALL: &[&Table] = &[
+    &NODE,
+    &LINE,
+    &CARD,
+    &PERIOD,
+    &MERCHANT,
+    &ITEM,
+    &TERMINAL,
+    &PURCHASE,
+    &OPEN_ACK,
+    &PON,
+    &CLIENT_REFERENCE,
+    &ACCOUNT,
+    &TRANSFER,
+    &PURSE,
+    &PURSE_LOG,
+    &POS_LOG,
+    &BILLING_ENTRY,
+    &BATCH,
+    &BILL,
+    &OUTBOX,
+    &SENT,
+    &PART,
+    &TAKEN_REFERENCE,
+    &REACH,
+    &NOTICE,
+];

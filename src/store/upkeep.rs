@@ -1,33 +1,54 @@
 //! What the running gateway reads to keep the books in order.
 
+use std::sync::Arc;
+
 use crate::domain::Millis;
-use crate::domain::ids::PurchaseId;
+use crate::domain::ids::{OutboxId, PurchaseId};
 use crate::gateway::books::StoreError;
 use crate::gateway::intake::Reach;
 use crate::gateway::upkeep::Upkeep;
 use crate::store::Store;
-use crate::store::rows::{Columns, corrupt};
-use crate::store::sqlite::unavailable;
+use crate::store::rows::{Columns, Value, corrupt};
 
 impl Upkeep for Store {
     async fn last_commit(&self) -> Result<Option<Millis>, StoreError> {
-        let row: (Option<i64>,) = sqlx::query_as("select max(committed_ms) from node")
-            .fetch_one(&self.readers)
-            .await
-            .map_err(|e| unavailable(&e))?;
-        Ok(row.0.filter(|at| *at > 0).map(Millis))
+        let sql = format!("select committed_ms from node where node = {}", self.node);
+        let rows = self.readers.select(&sql, &[]).await?;
+        let at = rows.first().map(|row| Columns::of(row).int()).transpose()?;
+        Ok(at.filter(|at| *at > 0).map(Millis))
     }
 
     async fn reach(&self, smsc: &str) -> Result<Reach, StoreError> {
-        let row: Option<(Vec<u8>,)> = sqlx::query_as("select state from reach where smsc = ?1")
-            .bind(smsc.to_owned())
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(|e| unavailable(&e))?;
-        let Some((state,)) = row else {
+        let sql = "select state from reach where node = $1 and smsc = $2";
+        let arguments = [Value::Int(self.node.into()), Value::Text(smsc.into())];
+        let rows = self.readers.select(sql, &arguments).await?;
+        let Some(row) = rows.first() else {
             return Ok(Reach::unbound_since(Millis::default()));
         };
-        Reach::from_octets(&state).ok_or_else(|| corrupt(format!("reach of {smsc}")))
+        let state = Columns::of(row).octets()?;
+        Reach::from_octets(state).ok_or_else(|| corrupt(format!("reach of {smsc}")))
+    }
+
+    async fn unclaimed(
+        &self,
+        smscs: Vec<Arc<str>>,
+        now: Millis,
+        most: u32,
+    ) -> Result<Vec<OutboxId>, StoreError> {
+        // Few rows have no sender: those of an SMSC that the node which wrote them has no bind to.
+        let sql = "select outbox_id, smsc, expires_ms from outbox
+             where node is null and parked is null and outbox_id > $1
+             order by outbox_id limit $2";
+        let rows = self.rows(sql.to_owned(), 0, most).await?;
+        let mut found = Vec::new();
+        for row in &rows {
+            let mut c = Columns::of(row);
+            let (id, smsc, expires) = (OutboxId(c.int()?), c.shared()?, Millis(c.int()?));
+            if smscs.contains(&smsc) || expires <= now {
+                found.push(id);
+            }
+        }
+        Ok(found)
     }
 
     async fn open_paid_before(
@@ -37,11 +58,11 @@ impl Upkeep for Store {
     ) -> Result<Vec<PurchaseId>, StoreError> {
         // What is not at its end has an open ack: few rows, and no index on purchases.
         let sql = "select purchase_id from purchase where purchase_id in
-             (select purchase_id from open_ack) and paid_ms < ?1 and billed = 0
-             order by purchase_id limit ?2";
+             (select purchase_id from open_ack) and paid_ms < $1 and billed = 0
+             order by purchase_id limit $2";
         let rows = self.rows(sql.to_owned(), paid_before.0, most).await?;
         rows.iter()
-            .map(|row| Columns::from(row, 0).int().map(PurchaseId))
+            .map(|row| Columns::of(row).int().map(PurchaseId))
             .collect()
     }
 }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use sqlx::sqlite::SqliteRow;
-
 use crate::domain::Millis;
 use crate::domain::bill::{Bill, Closed};
 use crate::domain::catalogue::ShortCode;
@@ -16,16 +14,16 @@ use crate::gateway::views::{AccountBalance, AccountBill, NoticeRow, Parked, Sent
 use crate::store::Store;
 use crate::store::codec::take_purchase;
 use crate::store::outgoing::{take_outbox, take_sent};
-use crate::store::rows::{Columns, Rows, corrupt};
-use crate::store::sqlite::unavailable;
+use crate::store::rows::{Columns, Rows, StoredRow, Value, corrupt};
+use crate::store::statements::{KEYS, Query};
 use crate::store::tables::{OUTBOX, PURCHASE, SENT};
 
 impl Views for Store {
     async fn purchase(&self, id: PurchaseId) -> Result<Option<PurchaseRecord>, StoreError> {
         let columns = PURCHASE.list("");
-        let sql = format!("select {columns} from purchase where purchase_id = ?1 limit ?2");
+        let sql = format!("select {columns} from purchase where purchase_id = $1 limit $2");
         let rows = self.rows(sql, id.0, 1).await?;
-        let row = rows.first().map(|row| take_purchase(&mut columns_of(row)));
+        let row = rows.first().map(|row| take_purchase(&mut Columns::of(row)));
         row.transpose()
     }
 
@@ -37,28 +35,27 @@ impl Views for Store {
     ) -> Result<Vec<PurchaseRecord>, StoreError> {
         let columns = PURCHASE.list("");
         let sql = format!(
-            "select {columns} from purchase where state = ?1 and purchase_id > ?2
-             order by purchase_id limit ?3"
+            "select {columns} from purchase where state = $1 and purchase_id > $2
+             order by purchase_id limit $3"
         );
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql));
-        let query = query.bind(state).bind(after.0).bind(most);
-        let rows = query.fetch_all(&self.readers).await;
-        let rows = rows.map_err(|e| unavailable(&e))?;
+        let state = Value::Text(state.into());
+        let arguments = [state, Value::Int(after.0), Value::Int(most.into())];
+        let rows = self.readers.select(&sql, &arguments).await?;
         rows.iter()
-            .map(|row| take_purchase(&mut columns_of(row)))
+            .map(|row| take_purchase(&mut Columns::of(row)))
             .collect()
     }
 
     async fn parked(&self, after: OutboxId, most: u32) -> Result<Vec<Parked>, StoreError> {
         let sql = format!(
-            "select {} from outbox where outbox_id > ?1 and parked is not null
-             order by outbox_id limit ?2",
+            "select {} from outbox where outbox_id > $1 and parked is not null
+             order by outbox_id limit $2",
             OUTBOX.list("")
         );
         let rows = self.rows(sql, after.0, most).await?;
         rows.iter()
             .map(|row| {
-                let (row, cause) = take_outbox(&mut columns_of(row))?;
+                let (row, cause) = take_outbox(&mut Columns::of(row))?;
                 let cause = cause.unwrap_or_default();
                 Ok(Parked { row, cause })
             })
@@ -68,7 +65,7 @@ impl Views for Store {
     async fn sent(&self, after: OutboxId, most: u32) -> Result<Vec<Sent>, StoreError> {
         let columns = SENT.list("");
         let sql =
-            format!("select {columns} from sent where outbox_id > ?1 order by outbox_id limit ?2");
+            format!("select {columns} from sent where outbox_id > $1 order by outbox_id limit $2");
         let rows = self.rows(sql, after.0, most).await?;
         rows.iter().map(sent).collect()
     }
@@ -77,23 +74,24 @@ impl Views for Store {
         // By the numbers that it can have gone to, which are in an index.
         let columns = SENT.list("s.");
         let sql = format!(
-            "select {columns} from sent s where s.purchase_id = ?1 and s.msisdn in
-             (select p.msisdn from purchase p where p.purchase_id = ?1 union
+            "select {columns} from sent s where s.purchase_id = $1 and s.msisdn in
+             (select p.msisdn from purchase p where p.purchase_id = $1 union
               select l.msisdn from purchase p join line l on l.subscriber_id = p.subscriber_id
-              where p.purchase_id = ?1) order by s.outbox_id limit ?2"
+              where p.purchase_id = $1) order by s.outbox_id limit $2"
         );
         let rows = self.rows(sql, purchase.0, SENT_OF_ONE_MAX).await?;
         rows.iter().map(sent).collect()
     }
 
     async fn balances(&self) -> Result<Vec<AccountBalance>, StoreError> {
-        let sql = "select kind, merchant_id, currency, balance_minor from account
-             where account_no > ?1 order by kind, merchant_id, currency limit ?2";
+        let sql = "select node, kind, merchant_id, currency, balance_minor from account
+             where account_no > $1 order by kind, merchant_id, currency, node limit $2";
         let rows = self.rows(sql.to_owned(), 0, ROWS_MAX).await?;
         rows.iter()
             .map(|row| {
-                let mut c = columns_of(row);
+                let mut c = Columns::of(row);
                 Ok(AccountBalance {
+                    node: c.small()?,
                     kind: c.shared()?,
                     merchant: c.text()?.parse().ok(),
                     currency: c.parsed()?,
@@ -112,12 +110,11 @@ impl Views for Store {
         let sql = "select l.account, b.bill_id, b.subscriber_id, b.number, b.currency,
                b.total_minor, b.from_ms, b.to_ms, b.cause
              from bill b join line l on l.subscriber_id = b.subscriber_id
-             where b.bill_id > ?1 and (?3 is null or l.account = ?3)
-             order by b.bill_id limit ?2";
-        let query = sqlx::query(sql).bind(after.0).bind(most);
-        let query = query.bind(account.map(|account| account.as_ref().to_owned()));
-        let rows = query.fetch_all(&self.readers).await;
-        let rows = rows.map_err(|e| unavailable(&e))?;
+             where b.bill_id > $1 and (cast($3 as text) is null or l.account = $3)
+             order by b.bill_id limit $2";
+        let account = account.map_or(Value::Null, Value::Text);
+        let arguments = [Value::Int(after.0), Value::Int(most.into()), account];
+        let rows = self.readers.select(sql, &arguments).await?;
         rows.iter().map(bill).collect()
     }
 
@@ -128,13 +125,12 @@ impl Views for Store {
         most: u32,
     ) -> Result<Vec<SubscriberId>, StoreError> {
         let sql = "select subscriber_id from line
-             where subscriber_id > ?1 and bill_since_ms < ?2 and bill_entries > 0
-             order by subscriber_id limit ?3";
-        let query = sqlx::query(sql).bind(after.0).bind(cut_off.0).bind(most);
-        let rows = query.fetch_all(&self.readers).await;
-        let rows = rows.map_err(|e| unavailable(&e))?;
+             where subscriber_id > $1 and bill_since_ms < $2 and bill_entries > 0
+             order by subscriber_id limit $3";
+        let arguments = [after.0, cut_off.0, most.into()].map(Value::Int);
+        let rows = self.readers.select(sql, &arguments).await?;
         rows.iter()
-            .map(|row| columns_of(row).int().map(SubscriberId))
+            .map(|row| Columns::of(row).int().map(SubscriberId))
             .collect()
     }
 
@@ -146,27 +142,28 @@ impl Views for Store {
         for account in &accounts {
             wanted.row().text(account).end();
         }
-        let sql = "select l.account, l.currency from json_each(?1) w
-             cross join line l on l.account = w.value";
-        let rows = sqlx::query(sql)
-            .bind(wanted.into_json(1))
-            .fetch_all(&self.readers);
-        let rows = rows.await.map_err(|e| unavailable(&e))?;
+        let mut query = Query::default();
+        let sql = format!(
+            "select l.account, l.currency from ({KEYS}) w cross join line l
+             where l.account = w.column1"
+        );
+        query.read(wanted, &sql);
+        let rows = self.readers.query(&query).await?;
         rows.iter()
             .map(|row| {
-                let mut c = columns_of(row);
+                let mut c = Columns::of(row);
                 Ok((c.shared()?, c.parsed()?))
             })
             .collect()
     }
 
     async fn merchants(&self) -> Result<Vec<(MerchantId, Currency)>, StoreError> {
-        let sql = "select merchant_id, currency from merchant where rowid > ?1
-             order by merchant_id limit ?2";
+        let sql = "select merchant_id, currency from merchant where $1 = 0
+             order by merchant_id limit $2";
         let rows = self.rows(sql.to_owned(), 0, ROWS_MAX).await?;
         rows.iter()
             .map(|row| {
-                let mut c = columns_of(row);
+                let mut c = Columns::of(row);
                 Ok((c.parsed()?, c.parsed()?))
             })
             .collect()
@@ -174,11 +171,11 @@ impl Views for Store {
 
     async fn terminals(&self) -> Result<Vec<(TerminalId, ShortCode, MerchantId)>, StoreError> {
         let sql = "select terminal_id, short_code, merchant_id from terminal
-             where terminal_no > ?1 order by terminal_id limit ?2";
+             where terminal_no > $1 order by terminal_id limit $2";
         let rows = self.rows(sql.to_owned(), 0, ROWS_MAX).await?;
         rows.iter()
             .map(|row| {
-                let mut c = columns_of(row);
+                let mut c = Columns::of(row);
                 let terminal = c.parsed()?;
                 let code = ShortCode::try_from(c.small::<u32>()?);
                 let code = code.map_err(|_| corrupt("a short code is out of range"))?;
@@ -189,11 +186,11 @@ impl Views for Store {
 
     async fn notices(&self, after: i64, most: u32) -> Result<Vec<NoticeRow>, StoreError> {
         let sql = "select notice_no, at_ms, kind, purchase_id, subscriber_id, text from notice
-             where notice_no > ?1 order by notice_no limit ?2";
+             where notice_no > $1 order by notice_no limit $2";
         let rows = self.rows(sql.to_owned(), after, most).await?;
         rows.iter()
             .map(|row| {
-                let mut c = columns_of(row);
+                let mut c = Columns::of(row);
                 Ok(NoticeRow {
                     number: c.int()?,
                     at: Millis(c.int()?),
@@ -208,20 +205,20 @@ impl Views for Store {
 
     async fn schema(&self) -> Result<i64, StoreError> {
         let sql = "select coalesce(max(version), 0) from _sqlx_migrations
-             where version > ?1 limit ?2";
+             where version > $1 limit $2";
         let rows = self.rows(sql.to_owned(), 0, 1).await?;
-        let version = rows.first().map(|row| columns_of(row).int());
+        let version = rows.first().map(|row| Columns::of(row).int());
         version.unwrap_or(Ok(0))
     }
 }
 
-fn sent(row: &SqliteRow) -> Result<Sent, StoreError> {
-    let (id, row) = take_sent(&mut columns_of(row))?;
+fn sent(row: &StoredRow) -> Result<Sent, StoreError> {
+    let (id, row) = take_sent(&mut Columns::of(row))?;
     Ok(Sent { id, row })
 }
 
-fn bill(row: &SqliteRow) -> Result<AccountBill, StoreError> {
-    let mut c = columns_of(row);
+fn bill(row: &StoredRow) -> Result<AccountBill, StoreError> {
+    let mut c = Columns::of(row);
     Ok(AccountBill {
         account: c.shared()?,
         bill: Bill {
@@ -242,10 +239,6 @@ fn cause(name: &str) -> Result<Closed, StoreError> {
         .into_iter()
         .find(|cause| cause.name() == name)
         .ok_or_else(|| corrupt(format!("a bill was closed by {name:?}")))
-}
-
-fn columns_of(row: &SqliteRow) -> Columns<'_> {
-    Columns::from(row, 0)
 }
 
 /// Messages about one purchase: it has few, unless its order is repeated for days.

@@ -2,21 +2,20 @@
 
 use std::sync::Arc;
 
-use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
-use sqlx::{Arguments, AssertSqlSafe, Either, Executor};
+use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{Mutex, mpsc};
 
-use crate::gateway::books::{Committed, OnCommit, StoreError, WriterWatch};
-use crate::gateway::context::Context;
-use crate::gateway::decide;
-use crate::gateway::member::{Member, Outcome};
-use crate::gateway::prove::{Proved, first_wants, further_wants, prove};
-use crate::gateway::world::{Wants, World};
-use crate::store::load::{self, Query};
-use crate::store::rows::{Value, corrupt};
-use crate::store::sqlite::{self, Checkpoint, Writing, unavailable};
+use crate::gateway::books::{OnCommit, StoreError, WriterWatch};
+use crate::gateway::member::Member;
+use crate::store::Waiting;
+use crate::store::batch::{Batch, Decided, End, Failed};
+use crate::store::connection::Broken;
+use crate::store::link::Link;
+use crate::store::postgres::clocks::Offset;
+use crate::store::postgres::news;
+use crate::store::postgres::primary::Cluster;
+use crate::store::sqlite::{self, Checkpoint};
 use crate::store::told::Told;
-use crate::store::{Clock, Waiting, enter, save};
 
 /// Runs the books' one writer. Drop it and nothing more is written.
 pub struct Writer {
@@ -26,38 +25,40 @@ pub struct Writer {
     told: Told,
 }
 
-/// What deciding a batch needs besides its members.
-pub(super) struct Batch {
-    pub(super) node: u16,
-    pub(super) context: Arc<Context>,
-    pub(super) clock: Clock,
+/// What the writer works on.
+pub(super) enum Writing {
+    /// A file.
+    Sqlite {
+        /// The connection that decides.
+        connection: SqliteConnection,
+        /// The one that moves the log into the database file; none in memory.
+        checkpoints: Option<SqliteConnection>,
+    },
+    /// The primary of these hosts, whichever it is.
+    Postgres(Cluster),
 }
 
-/// How a batch failed.
-pub(super) enum Failed {
-    /// Nothing was stored.
-    Before(StoreError),
-    /// The commit was refused or got no answer: only reading back tells.
-    AtCommit(sqlx::Error, i64),
+/// The writer at work.
+struct Desk<'a> {
+    batch: Batch,
+    told: Told,
+    /// Held over each batch.
+    gate: &'a Mutex<()>,
+    /// Whether something was committed that may not be on a standby yet.
+    unsettled: bool,
 }
 
 impl Writer {
     pub(super) fn new(
         writing: Writing,
-        node: u16,
+        batch: Batch,
         waiting: mpsc::Receiver<Waiting>,
-        context: Arc<Context>,
-        clock: Clock,
         on_commit: OnCommit,
     ) -> Self {
         Self {
             writing,
             waiting,
-            batch: Batch {
-                node,
-                context,
-                clock,
-            },
+            batch,
             told: Told {
                 on_commit,
                 watch: None,
@@ -77,40 +78,224 @@ impl Writer {
     /// # Errors
     ///
     /// [`StoreError::Unknown`] when a commit was not flushed to the disk: what the system wrote is
-    /// unknown, and only a new start, which reads the log, can tell. The process has to end.
+    /// unknown, and only a new start, which reads the log, can tell. [`StoreError::Unavailable`]
+    /// when another node took this one over. The process has to end.
     pub async fn run(self) -> Result<(), StoreError> {
         let Self {
             writing,
-            mut waiting,
+            waiting,
             batch,
             told,
         } = self;
-        let Writing {
-            mut connection,
-            checkpoints,
-        } = writing;
-        let gate = Arc::new(Mutex::new(()));
-        let stop = Arc::new(tokio::sync::Notify::new());
-        let checkpointing = checkpoint_for_ever(checkpoints, Arc::clone(&gate), Arc::clone(&stop));
-        let deciding = async {
-            let mut taken = Vec::with_capacity(BATCH_MAX);
-            let mut result = Ok(());
-            while waiting.recv_many(&mut taken, BATCH_MAX).await > 0 {
-                gather(&mut waiting, &mut taken).await;
-                let open = gate.lock().await;
-                taken.retain(Waiting::take);
-                result = serve(&batch, &mut connection, &mut taken, &told).await;
-                drop(open);
-                if result.is_err() {
-                    break;
-                }
+        match writing {
+            Writing::Sqlite {
+                connection,
+                checkpoints,
+            } => {
+                let gate = Mutex::new(());
+                let stop = tokio::sync::Notify::new();
+                let desk = Desk::new(batch, told, &gate);
+                let deciding = async {
+                    let mut link = Link::file(connection);
+                    let result = desk.decide_for_ever(&mut link, waiting).await;
+                    stop.notify_one();
+                    link.close().await;
+                    result
+                };
+                let checkpointing = checkpoint_for_ever(checkpoints, &gate, &stop);
+                tokio::try_join!(deciding, checkpointing).map(|_| ())
             }
-            stop.notify_one();
-            result
-        };
-        let result = tokio::try_join!(deciding, checkpointing).map(|_| ());
-        sqlite::close(connection).await;
+            Writing::Postgres(cluster) => Box::pin(on_primary(cluster, batch, waiting, told)).await,
+        }
+    }
+}
+
+/// Decides on the primary, follows it, tells other nodes of commits and listens to theirs.
+async fn on_primary(
+    cluster: Cluster,
+    batch: Batch,
+    waiting: mpsc::Receiver<Waiting>,
+    told: Told,
+) -> Result<(), StoreError> {
+    let (node, clock) = (batch.node, Arc::clone(&batch.clock));
+    let (tray, to_tell) = mpsc::channel(news::TRAY_MAX);
+    let Told { on_commit, watch } = told;
+    let commits = Arc::clone(&on_commit);
+    let telling = Told {
+        on_commit: Arc::new(move |committed| {
+            news::hand_over(&tray, node, &committed);
+            commits(committed);
+        }),
+        watch,
+    };
+    let deciding = async {
+        let gate = Mutex::new(());
+        let desk = Desk::new(batch, telling, &gate);
+        let mut link = Link::primary(cluster.clone());
+        let result = desk.decide_for_ever(&mut link, waiting).await;
+        link.close().await;
         result
+    };
+    let offset = Offset::default();
+    let beside = async {
+        tokio::join!(
+            cluster.follow(),
+            news::listen(&cluster, node, &offset, &on_commit),
+            news::remind(&on_commit),
+            offset.tell(&cluster, node, &clock),
+        );
+    };
+    let working = async {
+        tokio::select! {
+            result = deciding => result,
+            () = beside => Ok(()),
+        }
+    };
+    let (result, ()) = tokio::join!(working, news::tell(&cluster, to_tell));
+    result
+}
+
+impl<'a> Desk<'a> {
+    const fn new(batch: Batch, told: Told, gate: &'a Mutex<()>) -> Self {
+        Self {
+            batch,
+            told,
+            gate,
+            unsettled: false,
+        }
+    }
+
+    async fn decide_for_ever(
+        mut self,
+        link: &mut Link,
+        mut waiting: mpsc::Receiver<Waiting>,
+    ) -> Result<(), StoreError> {
+        let mut taken = Vec::with_capacity(BATCH_MAX);
+        while waiting.recv_many(&mut taken, BATCH_MAX).await > 0 {
+            gather(&mut waiting, &mut taken).await;
+            let open = self.gate.lock().await;
+            taken.retain(Waiting::take);
+            let served = self.serve(link, &mut taken).await;
+            drop(open);
+            served?;
+        }
+        Ok(())
+    }
+
+    /// Decides what was taken and answers everybody.
+    async fn serve(&mut self, link: &mut Link, taken: &mut Vec<Waiting>) -> Result<(), StoreError> {
+        if taken.is_empty() {
+            return Ok(());
+        }
+        let began_us = self.told.began_us();
+        let members: Vec<Member> = taken.iter().map(|waiting| waiting.member.clone()).collect();
+        match self.decide(link, &members).await {
+            Ok(decided) => {
+                self.unsettled = false;
+                self.told.stored(taken.len(), began_us);
+                self.answer(taken, decided);
+                Ok(())
+            }
+            Err(Failed::Before(error) | Failed::Again(error)) => {
+                if matches!(error, StoreError::Corrupt(_)) && taken.len() > 1 {
+                    return self.one_by_one(link, taken).await;
+                }
+                self.told.failed();
+                refuse(taken, &error);
+                Ok(())
+            }
+            Err(Failed::TakenOver) => {
+                let error = StoreError::Unavailable(format!(
+                    "node {} was taken over: start it again to go on as it",
+                    self.batch.node
+                ));
+                refuse(taken, &error);
+                Err(error)
+            }
+            Err(Failed::AtCommit {
+                broken,
+                number,
+                decided,
+            }) => {
+                self.after_commit(link, taken, (broken, number, *decided))
+                    .await
+            }
+        }
+    }
+
+    /// Decides a batch; again at once when another transaction was in the way.
+    async fn decide(&mut self, link: &mut Link, members: &[Member]) -> Result<Decided, Failed> {
+        let end = if self.unsettled {
+            End::CommitAnyway
+        } else {
+            End::Commit
+        };
+        let mut tries = 0_u32;
+        loop {
+            let connection = link.connection().await.map_err(Failed::Before)?;
+            let failed = match self.batch.decide(connection, members, end).await {
+                Ok(decided) => return Ok(decided),
+                Err(failed) => failed,
+            };
+            link.settle(&failed).await;
+            tries = tries.saturating_add(1);
+            if !matches!(failed, Failed::Again(_)) || tries >= TRIES_MAX {
+                return Err(failed);
+            }
+        }
+    }
+
+    /// The commit got no good answer: what the books say now decides what is told.
+    async fn after_commit(
+        &mut self,
+        link: &mut Link,
+        taken: &mut Vec<Waiting>,
+        (broken, number, decided): (Broken, i64, Decided),
+    ) -> Result<(), StoreError> {
+        let stored = match &broken {
+            Broken::NotFlushed(_) => None,
+            Broken::OnlyLocal(_) => {
+                self.unsettled = true;
+                None
+            }
+            Broken::Before(_) | Broken::Rule(_) | Broken::Contended(_) | Broken::AtCommit(_) => {
+                link.is_stored(&self.batch, number).await
+            }
+        };
+        tracing::error!(error = %broken, batch = number, stored, "a commit failed");
+        self.told.failed();
+        match stored {
+            Some(true) => self.answer(taken, decided),
+            Some(false) => refuse(taken, &StoreError::Unavailable(broken.to_string())),
+            // Every caller asks again and is told what stands.
+            None => refuse(taken, &StoreError::Unknown),
+        }
+        if matches!(broken, Broken::NotFlushed(_)) {
+            return Err(StoreError::Unknown);
+        }
+        Ok(())
+    }
+
+    fn answer(&self, taken: &mut Vec<Waiting>, decided: Decided) {
+        for (waiting, outcome) in taken.drain(..).zip(decided.outcomes) {
+            // Who no longer waits will ask again.
+            let _ = waiting.answer.send(Ok(outcome));
+        }
+        (self.told.on_commit)(decided.committed);
+    }
+
+    /// A batch with something unreadable in it: each member alone, so that one can't stop the rest.
+    async fn one_by_one(
+        &mut self,
+        link: &mut Link,
+        taken: &mut Vec<Waiting>,
+    ) -> Result<(), StoreError> {
+        let mut all: Vec<Waiting> = std::mem::take(taken);
+        for waiting in all.drain(..) {
+            let mut alone = vec![waiting];
+            Box::pin(self.serve(link, &mut alone)).await?;
+        }
+        Ok(())
     }
 }
 
@@ -130,73 +315,6 @@ async fn gather(waiting: &mut mpsc::Receiver<Waiting>, taken: &mut Vec<Waiting>)
     }
 }
 
-/// Decides what was taken and answers everybody.
-async fn serve(
-    batch: &Batch,
-    connection: &mut SqliteConnection,
-    taken: &mut Vec<Waiting>,
-    told: &Told,
-) -> Result<(), StoreError> {
-    if taken.is_empty() {
-        return Ok(());
-    }
-    let began_us = told.began_us();
-    let members: Vec<Member> = taken.iter().map(|waiting| waiting.member.clone()).collect();
-    match decide_batch(batch, connection, members, true).await {
-        Ok((outcomes, committed)) => {
-            told.stored(taken.len(), began_us);
-            for (waiting, outcome) in taken.drain(..).zip(outcomes) {
-                // Who no longer waits will ask again.
-                let _ = waiting.answer.send(Ok(outcome));
-            }
-            (told.on_commit)(committed);
-            Ok(())
-        }
-        Err(Failed::Before(error)) => {
-            roll_back(connection).await;
-            if matches!(error, StoreError::Corrupt(_)) && taken.len() > 1 {
-                return one_by_one(batch, connection, taken, told).await;
-            }
-            told.failed();
-            refuse(taken, &error);
-            Ok(())
-        }
-        Err(Failed::AtCommit(error, number)) => {
-            let lost = is_flush_failure(&error);
-            roll_back(connection).await;
-            let read_back = batch_number(batch, connection).await;
-            tracing::error!(%error, batch = number, ?read_back, "a commit failed");
-            told.failed();
-            match read_back {
-                Some(stands) if !lost && stands != number => refuse(taken, &unavailable(&error)),
-                // Stored without an answer, or nobody can tell: every caller asks again and is
-                // told what stands.
-                Some(_) | None => refuse(taken, &StoreError::Unknown),
-            }
-            if lost {
-                Err(StoreError::Unknown)
-            } else {
-                Ok(())
-            }
-        }
-    }
-}
-
-/// A batch with something unreadable in it: each member alone, so that one can't stop the rest.
-async fn one_by_one(
-    batch: &Batch,
-    connection: &mut SqliteConnection,
-    taken: &mut Vec<Waiting>,
-    told: &Told,
-) -> Result<(), StoreError> {
-    let mut all: Vec<Waiting> = std::mem::take(taken);
-    for waiting in all.drain(..) {
-        let mut alone = vec![waiting];
-        Box::pin(serve(batch, connection, &mut alone, told)).await?;
-    }
-    Ok(())
-}
-
 fn refuse(taken: &mut Vec<Waiting>, error: &StoreError) {
     for waiting in taken.drain(..) {
         let _ = waiting.answer.send(Err(copy(error)));
@@ -212,174 +330,6 @@ fn copy(error: &StoreError) -> StoreError {
     }
 }
 
-/// Reads, proves, decides, writes and commits one batch.
-pub(super) async fn decide_batch(
-    batch: &Batch,
-    connection: &mut SqliteConnection,
-    members: Vec<Member>,
-    commit: bool,
-) -> Result<(Vec<Outcome>, Committed), Failed> {
-    decide_batch_seen(batch, connection, members, commit, &|_| ()).await
-}
-
-#[expect(
-    clippy::too_many_lines,
-    reason = "the batch from its first read to its commit, in order"
-)]
-pub(super) async fn decide_batch_seen(
-    batch: &Batch,
-    connection: &mut SqliteConnection,
-    members: Vec<Member>,
-    commit: bool,
-    seen: &(dyn Fn(&Query) + Sync),
-) -> Result<(Vec<Outcome>, Committed), Failed> {
-    let context = &batch.context;
-    let (mut wants, mut asked) = (Wants::default(), Wants::default());
-    for member in &members {
-        first_wants(member, &mut wants);
-    }
-    let mut query = Query {
-        sql: load::opening(batch.node),
-        arguments: Vec::new(),
-    };
-    load::wanted(&mut query, &wants.not_asked(&mut asked));
-    let rows = fetch(connection, query)
-        .await
-        .map_err(|e| Failed::Before(unavailable(&e)))?;
-    let counters = enter::counters(&rows).map_err(Failed::Before)?;
-    let mut world = World::new(counters, (batch.clock)());
-    enter_all(&mut world, &rows)?;
-    let count = members.len();
-    let proved: Vec<Proved> = members
-        .into_iter()
-        .map(|member| prove(&mut world, member, context))
-        .collect();
-    for _ in 0..ROUNDS_MAX {
-        let mut wants = Wants::default();
-        for member in &proved {
-            further_wants(&world, member, &mut wants);
-        }
-        let wants = wants.not_asked(&mut asked);
-        if wants.is_empty() {
-            break;
-        }
-        let mut query = Query::default();
-        load::wanted(&mut query, &wants);
-        let rows = fetch(connection, query)
-            .await
-            .map_err(|e| Failed::Before(unavailable(&e)))?;
-        enter_all(&mut world, &rows)?;
-    }
-    let outcomes = decide::decide_batch(&mut world, proved, context);
-    if world.is_untouched() {
-        roll_back(connection).await;
-        return Ok((
-            outcomes,
-            Committed {
-                members: count,
-                ..Committed::default()
-            },
-        ));
-    }
-    world.counters.batch = world.counters.batch.saturating_add(1);
-    world.counters.committed = world.now;
-    let number = world.counters.batch;
-    let query = save::changed(&world);
-    seen(&query);
-    if !commit {
-        roll_back(connection).await;
-        return Ok((outcomes, Committed::default()));
-    }
-    fetch(connection, query)
-        .await
-        .map_err(|error| failed_to_save(error, number))?;
-    let outbox = world
-        .outbox
-        .new_rows()
-        .map(|(_, row)| row.clone())
-        .collect();
-    let committed = Committed {
-        moved: world.moved,
-        outbox,
-        notices: world.notices,
-        members: count,
-        batch: number,
-    };
-    Ok((outcomes, committed))
-}
-
-fn enter_all(world: &mut World, rows: &[SqliteRow]) -> Result<(), Failed> {
-    for row in rows {
-        enter::enter(world, row).map_err(Failed::Before)?;
-    }
-    Ok(())
-}
-
-/// A statement that breaks a rule of the schema is a fault of ours in one member; anything else may
-/// have happened at the commit.
-fn failed_to_save(error: sqlx::Error, number: i64) -> Failed {
-    let code = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code);
-    let code = code.and_then(|code| code.parse::<u32>().ok());
-    let constraint = code.is_some_and(|code| code & 0xFF == SQLITE_CONSTRAINT);
-    if constraint {
-        Failed::Before(corrupt(error.to_string()))
-    } else {
-        Failed::AtCommit(error, number)
-    }
-}
-
-/// Whether the system said that it could not flush: then nobody knows what is on the disk.
-fn is_flush_failure(error: &sqlx::Error) -> bool {
-    let sqlx::Error::Database(database) = error else {
-        return false;
-    };
-    let code = database.code().and_then(|code| code.parse::<u32>().ok());
-    matches!(code, Some(SQLITE_IOERR_FSYNC | SQLITE_IOERR_DIR_FSYNC))
-}
-
-/// Runs a query string and takes every row of every statement in it.
-pub(super) async fn fetch(
-    connection: &mut SqliteConnection,
-    query: Query,
-) -> Result<Vec<SqliteRow>, sqlx::Error> {
-    let mut arguments = SqliteArguments::default();
-    arguments.reserve(query.arguments.len(), 0);
-    for value in query.arguments {
-        let added = match value {
-            Value::Null => arguments.add(None::<i64>),
-            Value::Int(number) => arguments.add(number),
-            Value::Text(text) => arguments.add(text),
-            Value::Octets(octets) => arguments.add(octets),
-        };
-        added.map_err(sqlx::Error::Encode)?;
-    }
-    let statement = sqlx::query_with(AssertSqlSafe(query.sql), arguments).persistent(true);
-    let mut stream = connection.fetch_many(statement);
-    let mut rows = Vec::new();
-    while let Some(step) = std::future::poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
-        if let Either::Right(row) = step? {
-            rows.push(row);
-        }
-    }
-    Ok(rows)
-}
-
-pub(super) async fn roll_back(connection: &mut SqliteConnection) {
-    // Outside a transaction this is an error, and then there is nothing to roll back.
-    let _ = connection.execute("rollback").await;
-}
-
-async fn batch_number(batch: &Batch, connection: &mut SqliteConnection) -> Option<i64> {
-    let sql = "select batch from node where node = ?1";
-    let row: Result<(i64,), sqlx::Error> = sqlx::query_as(sql)
-        .bind(i64::from(batch.node))
-        .fetch_one(connection)
-        .await;
-    row.ok().map(|(number,)| number)
-}
-
 /// Moves the log into the database file beside the writer; when the log has grown too long because
 /// the writer never rests, holds it for the one checkpoint that lets the log begin anew. A reader
 /// that looks long at old pages keeps that from happening: then the writer goes on, and the log
@@ -391,8 +341,8 @@ async fn batch_number(batch: &Batch, connection: &mut SqliteConnection) -> Optio
 /// commit.
 async fn checkpoint_for_ever(
     connection: Option<SqliteConnection>,
-    gate: Arc<Mutex<()>>,
-    stop: Arc<tokio::sync::Notify>,
+    gate: &Mutex<()>,
+    stop: &tokio::sync::Notify,
 ) -> Result<(), StoreError> {
     let Some(mut connection) = connection else {
         return Ok(());
@@ -406,7 +356,7 @@ async fn checkpoint_for_ever(
         rounds_to_rest = rounds_to_rest.saturating_sub(1);
         let long = match sqlite::checkpoint(&mut connection, Checkpoint::Passive).await {
             Ok(done) => done.frames > LOG_FRAMES_MAX,
-            Err(error) => checkpoint_failed(&error)?,
+            Err(broken) => checkpoint_failed(&broken)?,
         };
         if !long || rounds_to_rest > 0 {
             continue;
@@ -421,8 +371,8 @@ async fn checkpoint_for_ever(
                 );
             }
             Ok(_) => {}
-            Err(error) => {
-                checkpoint_failed(&error)?;
+            Err(broken) => {
+                checkpoint_failed(&broken)?;
             }
         }
     }
@@ -431,19 +381,19 @@ async fn checkpoint_for_ever(
 }
 
 /// Nothing is lost by a checkpoint that did not happen; by one that was not flushed, perhaps.
-fn checkpoint_failed(error: &sqlx::Error) -> Result<bool, StoreError> {
-    if is_flush_failure(error) {
-        tracing::error!(%error, "the database file was not flushed");
+fn checkpoint_failed(broken: &Broken) -> Result<bool, StoreError> {
+    if matches!(broken, Broken::NotFlushed(_)) {
+        tracing::error!(error = %broken, "the database file was not flushed");
         return Err(StoreError::Unknown);
     }
-    tracing::warn!(%error, "a checkpoint failed");
+    tracing::warn!(error = %broken, "a checkpoint failed");
     Ok(false)
 }
 
 /// Members of one commit: above this the time of a commit no longer falls per member.
 const BATCH_MAX: usize = 512;
-/// A number leads to an order, the order to its terminal, the terminal to its merchant.
-const ROUNDS_MAX: usize = 4;
+/// Another node was in the way this often: the callers are told to come again.
+const TRIES_MAX: u32 = 5;
 /// Turns that the callers get to come into a batch: each brings fewer.
 const TURNS_MAX: usize = 8;
 const CHECKPOINT_EVERY: std::time::Duration = std::time::Duration::from_millis(500);
@@ -451,6 +401,3 @@ const CHECKPOINT_EVERY: std::time::Duration = std::time::Duration::from_millis(5
 const LOG_FRAMES_MAX: i64 = 65_536;
 /// Half a minute of rounds, so that a long reader costs the writer a tenth of a second of it.
 const RESTART_AGAIN_AFTER: u32 = 60;
-const SQLITE_CONSTRAINT: u32 = 19;
-const SQLITE_IOERR_FSYNC: u32 = 1034;
-const SQLITE_IOERR_DIR_FSYNC: u32 = 1290;

@@ -12,6 +12,9 @@
 #[expect(dead_code, reason = "the suites use more of it")]
 #[path = "../gateway/fixture.rs"]
 mod fixture;
+#[expect(dead_code, reason = "the suites use more of it")]
+#[path = "../gateway/home.rs"]
+mod home;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,7 +23,7 @@ use fixture::{Phone, Shop, context};
 use hdrhistogram::Histogram;
 use svgate::gateway::books::Books;
 use svgate::gateway::member::{Arrival, ArrivalEnd, Member, Outcome};
-use svgate::store::{Direct, StoreOptions};
+use svgate::store::{Direct, Place, StoreOptions};
 
 const MACHINES: u32 = 1_000;
 
@@ -136,7 +139,8 @@ async fn bare(count: u32, phones: u32, batch: u32) -> u128 {
         let shop = Shop::open(path.clone()).await;
         shop.stocked(MACHINES, phones).await;
         drop(shop);
-        let options = StoreOptions { path, node: 1 };
+        let place = path.map_or(Place::Memory, Place::File);
+        let options = StoreOptions { place, node: 0 };
         books.push(
             Direct::open(&options, context(), Arc::new(|| fixture::START))
                 .await

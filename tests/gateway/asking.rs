@@ -11,6 +11,7 @@ use svgate::gateway::record::{OutboxRow, PurchaseRecord};
 use svgate::gateway::views::Views;
 
 use crate::fixture::{Phone, Shop, TOKEN, end_of, eur, minor, terminal, words};
+use crate::home;
 
 impl Shop {
     /// The time that the books' clock shows.
@@ -66,12 +67,7 @@ impl Shop {
 
     /// The one integer that a query of the books gives.
     pub(crate) async fn count(&self, sql: &'static str) -> i64 {
-        let mut connection = self.connection().await;
-        let row: (i64,) = sqlx::query_as(sql)
-            .fetch_one(&mut connection)
-            .await
-            .unwrap();
-        row.0
+        home::integer(self.path.as_deref().unwrap(), sql).await
     }
 
     pub(crate) fn last_words(&self) -> String {

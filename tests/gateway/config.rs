@@ -66,6 +66,32 @@ fn the_shipped_file_is_right_and_so_is_all_that_it_has_commented_out() {
 }
 
 #[test]
+fn the_file_of_one_of_several_nodes_is_right_and_its_network_is_guarded() {
+    let text = include_str!("../../config/cluster.toml");
+    let config = read(text).unwrap_or_else(|faults| panic!("{faults}"));
+    let shared = config.store.postgres.as_ref().unwrap();
+    assert_eq!((shared.hosts.len(), shared.hosts[2].port), (3, 5432));
+    assert!(config.policy().shares_books);
+    assert!(
+        config
+            .store
+            .shown()
+            .starts_with("svgate on db1.example.net:5432, ")
+    );
+    let plain = text.replace("ca_file = \"postgres-ca.pem\"\n", "");
+    let told = told(&plain).join("\n");
+    assert!(
+        told.contains("db1.example.net is not loopback: name ca_file"),
+        "{told}"
+    );
+    let allowed = plain.replace(
+        "user = \"svgate\"\n",
+        "user = \"svgate\"\nallow_plain = true\n",
+    );
+    read(&allowed).unwrap_or_else(|faults| panic!("{faults}"));
+}
+
+#[test]
 fn a_stray_key_in_any_section_is_refused_with_its_line() {
     let text = all_switched_on();
     let mut headers = 0;

@@ -27,7 +27,7 @@ use svgate::gateway::member::{
 use svgate::gateway::policy::{Class, Policy};
 use svgate::gateway::record::OutboxRow;
 use svgate::sms::gsm7;
-use svgate::store::{Store, StoreOptions, Writer};
+use svgate::store::{Place, Store, StoreOptions, Writer};
 
 /// 2026-11-23T10:00:00Z: where every test begins.
 pub(crate) const START: Millis = Millis(1_795_428_000_000);
@@ -93,6 +93,7 @@ pub(crate) fn policy() -> Policy {
         tax_basis_points: [("standard".into(), 1_900)].into(),
         fees: [(eur, minor(10))].into(),
         alphabets: [].into(),
+        shares_books: false,
     }
 }
 
@@ -111,8 +112,13 @@ pub(crate) fn fits(text: &str) -> bool {
 }
 
 pub(crate) fn context() -> Arc<Context> {
+    context_of(0)
+}
+
+/// The context of one of several nodes.
+pub(crate) fn context_of(node: u16) -> Arc<Context> {
     let texts = Texts::shipped(fits).unwrap();
-    let context = Context::new(1, policy(), texts, master(), profiles()).unwrap();
+    let context = Context::new(node, policy(), texts, master(), profiles()).unwrap();
     Arc::new(context.with_card_profiles([("four".into(), four_octets())].into()))
 }
 
@@ -143,16 +149,23 @@ impl Shop {
 
     /// Opens books whose writer takes nothing before it is run.
     pub(crate) async fn resting(path: Option<std::path::PathBuf>) -> (Self, Writer) {
-        let context = context();
+        let place = crate::home::place(path.as_deref()).await;
+        Self::of_node(place, 0, path).await
+    }
+
+    /// The books of one of several nodes.
+    pub(crate) async fn of_node(
+        place: Place,
+        node: u16,
+        path: Option<std::path::PathBuf>,
+    ) -> (Self, Writer) {
+        let context = context_of(node);
         let clock = Arc::new(AtomicI64::new(START.0));
         let committed = Arc::new(Mutex::new(Vec::new()));
         let ticking = Arc::clone(&clock);
         let keeping = Arc::clone(&committed);
         let (store, writer) = Store::open(
-            &StoreOptions {
-                path: path.clone(),
-                node: 1,
-            },
+            &StoreOptions { place, node },
             Arc::clone(&context),
             Arc::new(move || Millis(ticking.load(Ordering::Relaxed))),
             Arc::new(move |batch| keeping.lock().unwrap().push(batch)),

@@ -22,7 +22,7 @@ use svgate::domain::Millis;
 use svgate::domain::ids::PurchaseId;
 use svgate::gateway::context::Context;
 use svgate::gateway::member::{Member, Outcome};
-use svgate::store::{Direct, DirectEnd, StoreOptions};
+use svgate::store::{Direct, DirectEnd, Place, StoreOptions};
 
 use crate::fixture;
 use crate::gateway::books::{Left, Row, broken_rules, check_logs, rows};
@@ -95,8 +95,8 @@ impl Simulation {
         let ticking = Arc::clone(&clock);
         let direct = Direct::open(
             &StoreOptions {
-                path: None,
-                node: 1,
+                place: Place::Memory,
+                node: 0,
             },
             context(),
             Arc::new(move || Millis(ticking.load(Ordering::Relaxed))),
@@ -371,7 +371,7 @@ fn context() -> Arc<Context> {
             class.bill_maximum = [(fixture::eur(), fixture::minor(1_500))].into();
         }
         let texts = Texts::shipped(fixture::fits).expect("texts");
-        let made = Context::new(1, policy, texts, fixture::master(), fixture::profiles());
+        let made = Context::new(0, policy, texts, fixture::master(), fixture::profiles());
         Arc::new(made.expect("a context"))
     };
     Arc::clone(CONTEXT.get_or_init(make))

@@ -15,4 +15,7 @@
 #[expect(dead_code, reason = "the contract suite uses the rest of it")]
 mod fixture;
 mod gateway;
+#[path = "../gateway/home.rs"]
+#[expect(dead_code, reason = "the contract suite uses the rest of it")]
+mod home;
 mod purses;

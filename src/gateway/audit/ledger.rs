@@ -6,15 +6,16 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use crate::domain::ids::SubscriberId;
 use crate::domain::ledger::Account;
 use crate::domain::money::Currency;
+use crate::gateway::audit::numbers::{Next, Numbers};
 use crate::gateway::audit::report::{Report, Source};
-use crate::gateway::audit::{AccountBalance, LineOwed, TransferRow};
+use crate::gateway::audit::{AccountBalance, LineOwed, NodeEnds, TransferRow};
 
 /// Balances as stored, with the sums of the transfers that were seen. Lines take 40 octets each.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     accounts: Vec<AccountSum>,
     lines: Vec<LineSum>,
-    next: i64,
+    numbers: Numbers,
 }
 
 #[derive(Debug)]
@@ -80,18 +81,19 @@ impl Ledger {
         row: &TransferRow,
         report: &mut Report,
     ) -> Option<(Account, Account)> {
-        let expected = self.next.saturating_add(1);
         let number = row.number;
-        if number < expected {
-            let text = format!("transfer {number} stands twice");
-            report.differs(Source::Transfers, row.purchase, text);
-            return None;
+        match self.numbers.take(number) {
+            Next::Right => {}
+            Next::Twice => {
+                let text = format!("transfer {number} stands twice");
+                report.differs(Source::Transfers, row.purchase, text);
+                return None;
+            }
+            Next::Missing { from, to } => {
+                let text = missing("transfer", from, to);
+                report.differs(Source::Transfers, None, text);
+            }
         }
-        if number > expected {
-            let text = missing("transfer", expected, number.saturating_sub(1));
-            report.differs(Source::Transfers, None, text);
-        }
-        self.next = number;
         let mut differs = |text| report.differs(Source::Transfers, row.purchase, text);
         if row.amount_minor <= 0 || row.from == row.to {
             differs(format!(
@@ -126,10 +128,11 @@ impl Ledger {
         (line.currency == currency).then_some(Account::Receivable(subscriber))
     }
 
-    /// Compares sums and balances when all transfers were seen, up to number `last`.
-    pub(super) fn end(&self, last: i64, report: &mut Report) {
-        if self.next != last {
-            let text = format!("the last is {}, the node's row says {last}", self.next);
+    /// Compares sums and balances when all transfers were seen, up to the last of each node.
+    pub(super) fn end(&self, nodes: &[NodeEnds], report: &mut Report) {
+        let ends: Vec<_> = nodes.iter().map(|n| (n.from, n.transfer)).collect();
+        for (last, want) in self.numbers.differing(&ends) {
+            let text = format!("the last is {last}, the node's row says {want}");
             report.differs(Source::Transfers, None, text);
         }
         let mut all: BTreeMap<Currency, i128> = BTreeMap::new();

@@ -8,9 +8,10 @@ use crate::domain::ids::{PurchaseId, PurseId};
 use crate::domain::money::Currency;
 use crate::gateway::audit::expected::Tick;
 use crate::gateway::audit::ledger::missing;
+use crate::gateway::audit::numbers::{Next, Numbers};
 use crate::gateway::audit::report::{Report, Source};
 use crate::gateway::audit::{LogRow, SeriesEnds};
-use crate::gateway::context::Context;
+use crate::gateway::context::NodePurses;
 use crate::sv::log::{ChainHead, Evidence, LogRecord, verify_chain};
 use crate::sv::mac::MacKey;
 use crate::sv::message::PaymentDetails;
@@ -45,8 +46,8 @@ pub(super) enum Said {
 pub(super) struct Logs<'a> {
     keys: HashMap<PurseId, EndKeys<'a>>,
     chains: HashMap<Arc<str>, ChainHead>,
-    purses_next: i64,
-    pos_next: i64,
+    purses: Numbers,
+    pos: Numbers,
 }
 
 struct EndKeys<'a> {
@@ -57,13 +58,13 @@ struct EndKeys<'a> {
 }
 
 impl<'a> Logs<'a> {
-    pub(super) fn new(context: &'a Context) -> Self {
+    pub(super) fn new(nodes: &'a [NodePurses]) -> Self {
         let mut keys = HashMap::new();
-        for currency in Currency::all() {
-            let (Some(names), Some(of)) = (
-                context.purse_names(currency),
-                context.transfer_keys(currency),
-            ) else {
+        let all = nodes
+            .iter()
+            .flat_map(|purses| Currency::all().map(move |currency| (purses, currency)));
+        for (purses, currency) in all {
+            let (Some(names), Some(of)) = (purses.names(currency), purses.keys(currency)) else {
                 continue;
             };
             let pair = of.pair;
@@ -82,8 +83,8 @@ impl<'a> Logs<'a> {
         Self {
             keys,
             chains: HashMap::new(),
-            purses_next: 0,
-            pos_next: 0,
+            purses: Numbers::default(),
+            pos: Numbers::default(),
         }
     }
 
@@ -91,20 +92,20 @@ impl<'a> Logs<'a> {
     pub(super) fn row(&mut self, log: Log, row: &LogRow, report: &mut Report) -> Option<Said> {
         let source = log.source();
         let number = row.number;
-        let at = match log {
-            Log::Purses => &mut self.purses_next,
-            Log::Pos => &mut self.pos_next,
+        let numbers = match log {
+            Log::Purses => &mut self.purses,
+            Log::Pos => &mut self.pos,
         };
-        let expected = at.saturating_add(1);
-        if number < expected {
-            report.differs(source, None, format!("row {number} stands twice"));
-            return None;
+        match numbers.take(number) {
+            Next::Right => {}
+            Next::Twice => {
+                report.differs(source, None, format!("row {number} stands twice"));
+                return None;
+            }
+            Next::Missing { from, to } => {
+                report.differs(source, None, missing("row", from, to));
+            }
         }
-        if number > expected {
-            let text = missing("row", expected, number.saturating_sub(1));
-            report.differs(source, None, text);
-        }
-        *at = number;
         let Ok(record) = LogRecord::from_octets(&row.octets) else {
             report.differs(source, None, format!("row {number} is no log record"));
             return None;
@@ -136,11 +137,13 @@ impl<'a> Logs<'a> {
 
     /// Compares where the logs end with what the node's row and the purses say.
     pub(super) fn end(&self, ends: &SeriesEnds, report: &mut Report) {
-        for (log, last, want) in [
-            (Log::Purses, self.purses_next, ends.purse_log),
-            (Log::Pos, self.pos_next, ends.pos_log),
+        let purses = ends.nodes.iter().map(|node| (node.from, node.purse_log));
+        let pos = ends.nodes.iter().map(|node| (node.from, node.pos_log));
+        for (log, numbers, ends) in [
+            (Log::Purses, &self.purses, purses.collect::<Vec<_>>()),
+            (Log::Pos, &self.pos, pos.collect::<Vec<_>>()),
         ] {
-            if last != want {
+            for (last, want) in numbers.differing(&ends) {
                 let text = format!("the last row is {last}, the node's row says {want}");
                 report.differs(log.source(), None, text);
             }

@@ -14,11 +14,12 @@ use crate::domain::money::Currency;
 use crate::gateway::audit::expected::{Paid, PaidPurchase, Tick};
 use crate::gateway::audit::ledger::{Ledger, missing};
 use crate::gateway::audit::logs::{Log, Logs, Said, subject_of};
+use crate::gateway::audit::numbers::{Next, Numbers};
 use crate::gateway::audit::report::{InFlight, Report, Source};
 use crate::gateway::audit::{
     AccountBalance, Billed, LineOwed, LogRow, SeriesEnds, Stream, TransferRow,
 };
-use crate::gateway::context::Context;
+use crate::gateway::context::NodePurses;
 use crate::gateway::record::{BillingEntry, EntryKind};
 
 /// An audit under way.
@@ -27,22 +28,22 @@ pub struct Tally<'a> {
     pub(super) paid: Paid,
     ledger: Ledger,
     logs: Logs<'a>,
-    entries_next: i64,
+    entries: Numbers,
     /// What purchases that are being paid have in flight.
     pub(super) out: BTreeMap<Currency, i64>,
     pub(super) report: Report,
 }
 
 impl<'a> Tally<'a> {
-    /// Nothing read yet. The keys of this node's purses come from `context`; ages count to `now`.
+    /// Nothing read yet. `nodes` are the purses of every node; ages count to `now`.
     #[must_use]
-    pub fn new(context: &'a Context, now: Millis) -> Self {
+    pub fn new(nodes: &'a [NodePurses], now: Millis) -> Self {
         Self {
             now,
             paid: Paid::default(),
             ledger: Ledger::default(),
-            logs: Logs::new(context),
-            entries_next: 0,
+            logs: Logs::new(nodes),
+            entries: Numbers::default(),
             out: BTreeMap::new(),
             report: Report::default(),
         }
@@ -121,19 +122,20 @@ impl<'a> Tally<'a> {
 
     /// An entry of the billing stream: first all in files, then those that are not delivered yet.
     pub fn billed(&mut self, billed: &Billed, stream: Stream) {
-        let expected = self.entries_next.saturating_add(1);
         let number = billed.number;
-        if number < expected {
-            let text = format!("entry {number} stands twice");
-            return self
-                .report
-                .differs(Source::Billing, Some(billed.purchase), text);
+        match self.entries.take(number) {
+            Next::Right => {}
+            Next::Twice => {
+                let text = format!("entry {number} stands twice");
+                return self
+                    .report
+                    .differs(Source::Billing, Some(billed.purchase), text);
+            }
+            Next::Missing { from, to } => {
+                let text = missing("entry", from, to);
+                self.report.differs(Source::Billing, None, text);
+            }
         }
-        if number > expected {
-            let text = missing("entry", expected, number.saturating_sub(1));
-            self.report.differs(Source::Billing, None, text);
-        }
-        self.entries_next = number;
         let place = match stream {
             Stream::File => "delivered entry",
             Stream::Open => "entry",
@@ -178,16 +180,16 @@ impl<'a> Tally<'a> {
 
     /// An entry of the books whose amounts are none.
     pub fn unreadable_entry(&mut self, entry: &BillingEntry, cause: &str) {
-        self.entries_next = entry.number;
+        self.entries.take(entry.number);
         let text = format!("entry {}: {cause}", entry.number);
         self.report
             .differs(Source::Billing, Some(entry.purchase), text);
     }
 
-    /// The last entry of the stream so far.
+    /// The last entry so far of the stream that begins above `from`.
     #[must_use]
-    pub const fn last_entry(&self) -> i64 {
-        self.entries_next
+    pub fn last_entry(&self, from: i64) -> i64 {
+        self.entries.last(from)
     }
 
     /// Something wrong with a delivered file as such.
@@ -200,9 +202,9 @@ impl<'a> Tally<'a> {
     pub fn finish(mut self, ends: &SeriesEnds) -> Report {
         let mut report = std::mem::take(&mut self.report);
         self.logs.end(ends, &mut report);
-        self.ledger.end(ends.transfer, &mut report);
-        if self.entries_next != ends.entry {
-            let (last, want) = (self.entries_next, ends.entry);
+        self.ledger.end(&ends.nodes, &mut report);
+        let entries: Vec<_> = ends.nodes.iter().map(|n| (n.from, n.entry)).collect();
+        for (last, want) in self.entries.differing(&entries) {
             let text = format!("the last entry is {last}, the node's row says {want}");
             report.differs(Source::Billing, None, text);
         }

@@ -30,6 +30,7 @@ pub(super) fn draft(world: &World, order: &Order<'_>, life: Purchase) -> Purchas
         to_seq: None,
         bill_number: None,
         requested: world.now,
+        node: None,
         paid: None,
         changed: world.now,
         deadline: None,

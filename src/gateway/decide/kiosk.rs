@@ -96,6 +96,7 @@ pub(super) fn ordered(world: &mut World, order: KioskOrder, context: &Context) -
         to_seq: None,
         bill_number: None,
         requested: world.now,
+        node: None,
         paid: None,
         changed: world.now,
         deadline: life::deadline_of(State::Ordered, world.now, context),

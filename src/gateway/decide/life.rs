@@ -69,6 +69,10 @@ pub(super) fn step(
     after.changed = world.now;
     after.reason = reason.or(after.reason);
     after.deadline = deadline_of(after.life.state, world.now, context);
+    if matches!(after.life.state, State::Refunding { .. }) && !is_own(world, &after) {
+        // Its node hears of this commit, and gives the value back at once.
+        after.deadline = Some(world.now);
+    }
     store(world, after);
     if value_is_back {
         return self::step(world, id, Event::RefundReceived, None, context);
@@ -228,7 +232,11 @@ fn refund(
             kind: "refund_tax",
         },
     ];
-    let value = value_back(world, record, back.wholesale, currency, context);
+    let value = if is_own(world, record) {
+        value_back(world, record, back.wholesale, currency, context)
+    } else {
+        None
+    };
     if value.is_some() {
         movements.extend(value_movements(record, back.wholesale));
     }
@@ -249,11 +257,19 @@ fn refund(
     Ok(is_back)
 }
 
+/// Whether this node's purses paid: no other's give the value back, so that none is used by two.
+fn is_own(world: &World, record: &PurchaseRecord) -> bool {
+    record.node == Some(world.counters.node)
+}
+
 /// The value did not come back at once: tries again.
 fn refund_again(world: &mut World, id: PurchaseId, context: &Context) -> Outcome {
     let Some(record) = world.purchases.get(&id).cloned() else {
         return Outcome::AlreadyDone;
     };
+    if !is_own(world, &record) {
+        return Outcome::AlreadyDone;
+    }
     let Some(currency) = record.currency else {
         return Outcome::AlreadyDone;
     };

@@ -45,6 +45,33 @@ pub(super) fn settled(world: &mut World, settled: Vec<OutboxSettled>) -> Outcome
     Outcome::Done
 }
 
+/// This node sends these from now on, unless another does.
+pub(super) fn claimed(world: &mut World, rows: &[OutboxId]) -> Outcome {
+    let node = world.counters.node;
+    for id in rows {
+        let is_free = world.outbox.get(id).is_some_and(|row| row.node.is_none());
+        if is_free && let Some(row) = world.outbox.change(id) {
+            row.node = Some(node);
+        }
+    }
+    Outcome::Done
+}
+
+/// These are left to any node that is bound to their SMSC.
+pub(super) fn released(world: &mut World, rows: &[OutboxId]) -> Outcome {
+    let node = world.counters.node;
+    for id in rows {
+        let is_own = world
+            .outbox
+            .get(id)
+            .is_some_and(|row| row.node == Some(node));
+        if is_own && let Some(row) = world.outbox.change(id) {
+            row.node = None;
+        }
+    }
+    Outcome::Done
+}
+
 /// A parked message goes out again as a new one, with a new time to live. A sealed one has a new
 /// counter too: the card has opened later ones meanwhile. Ids and counters rise together, so that
 /// messages that leave in the order of their ids are in order for the card.
@@ -70,6 +97,7 @@ pub(super) fn retried(world: &mut World, parked: OutboxId, context: &Context) ->
     }
     row.id = OutboxId(world.next_id());
     row.expires = after_s(world.now, context.policy.reply_within_s);
+    row.node = context.policy.sender_by(&row.smsc, world.counters.node);
     world.parked.remove(&parked);
     world.outbox.insert(row.id, row);
     Outcome::Done

@@ -388,6 +388,7 @@ fn pay(
         to_seq: u64::try_from(to_seq.number()).ok(),
         bill_number: Some(bill_number),
         paid: Some(now),
+        node: Some(world.counters.node),
         changed: now,
         deadline: life::deadline_of(State::Paid, now, context),
         smsc: Some(Arc::clone(&order.arrival.smsc)),

@@ -294,6 +294,7 @@ fn send(world: &mut World, way: &Way<'_>, to: Msisdn, message: ShortMessage, con
         message,
         created: world.now,
         expires: after_s(world.now, context.policy.reply_within_s),
+        node: context.policy.sender_by(way.smsc, world.counters.node),
     };
     world.outbox.insert(id, row);
 }

@@ -25,6 +25,13 @@ macro_rules! wants {
                 true $(&& self.$field.is_empty())+
             }
 
+            /// What either wants.
+            #[must_use]
+            pub fn and(mut self, other: Self) -> Self {
+                $(self.$field.extend(other.$field);)+
+                self
+            }
+
             /// Only what was not `asked` before, which from now on it is.
             #[must_use]
             pub fn not_asked(mut self, asked: &mut Self) -> Self {

@@ -2,7 +2,7 @@
 -- currency is the ISO 4217 code; ids are made by the node. No row is made or changed outside
 -- the writer's transaction.
 
--- What only this node's one writer raises. One row.
+-- What only a node's own batches raise. A file has one node, a shared database a row for each.
 create table node (
     node integer primary key,               -- 0 to 1023
     last_id integer not null,               -- the highest id made
@@ -13,7 +13,10 @@ create table node (
     purse_log_no integer not null,
     pos_log_no integer not null,
     account_no integer not null,
-    bill_no integer not null
+    bill_no integer not null,
+    series_from integer not null unique,    -- its gapless numbers are above
+    epoch integer not null,                 -- raised by each take-over
+    writer integer not null                 -- a random number: who committed last
 ) strict;
 
 -- One subscriber with the SIM and the number of today: the one hot row of an order.
@@ -146,7 +149,8 @@ create table purchase (
     service text,
     reason text,
     received blob not null,                 -- evidence: octets as they came
-    check_result text not null              -- evidence: what checking them gave
+    check_result text not null,             -- evidence: what checking them gave
+    node integer                            -- whose purses paid it
 ) strict;
 
 -- Acks that a terminal still has to act on. The only other hot index.
@@ -180,7 +184,8 @@ create table account (
     merchant_id text not null,              -- '' where it is nobody's
     currency text not null,
     balance_minor integer not null,
-    unique (kind, merchant_id, currency)
+    node integer not null,                  -- whose balance it is part of
+    unique (node, kind, merchant_id, currency)
 ) strict;
 
 create table transfer (
@@ -241,11 +246,13 @@ create table billing_entry (
 
 -- Closed batches: entries from_no to to_no, one file each.
 create table batch (
-    sequence integer primary key,           -- gapless from 1
+    node integer not null,                  -- whose stream
+    sequence integer not null,              -- gapless from 1
     from_no integer not null,
     to_no integer not null,                 -- from_no − 1 when it is empty
     closed_ms integer not null,
-    sha256 blob                             -- of the file, once it was written
+    sha256 blob,                            -- of the file, once it was written
+    primary key (node, sequence)
 ) strict;
 
 create table bill (
@@ -271,7 +278,8 @@ create table outbox (
     user_data blob not null,
     created_ms integer not null,
     expires_ms integer not null,
-    parked text                             -- why it will not be sent
+    parked text,                            -- why it will not be sent
+    node integer                            -- who sends it; null: any that has the bind
 ) strict;
 
 -- Messages that an SMSC took, as long as their receipts are waited for.
@@ -290,8 +298,10 @@ create index sent_by_message_id on sent (smsc, message_id);
 
 -- When each SMSC could reach this node: until when a repeated text is the same order.
 create table reach (
-    smsc text primary key,
-    state blob not null                     -- gateway::intake::Reach
+    node integer not null,
+    smsc text not null,
+    state blob not null,                    -- gateway::intake::Reach
+    primary key (node, smsc)
 ) strict, without rowid;
 
 -- Messages in parts, and tombstones of whole ones.

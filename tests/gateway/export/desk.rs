@@ -7,7 +7,7 @@ use svgate::domain::Millis;
 use svgate::domain::ids::{IdSource, OutboxId, PurchaseId, PurseId, SubscriberId};
 use svgate::domain::ledger::Account;
 use svgate::gateway::audit::{
-    AccountBalance, AuditBooks, AuditSnapshot, LineOwed, LogRow, SeriesEnds, TransferRow,
+    AccountBalance, AuditBooks, AuditSnapshot, LineOwed, LogRow, NodeEnds, SeriesEnds, TransferRow,
 };
 use svgate::gateway::books::{AckQuestion, Acks, Books, StoreError, StoredBatch};
 use svgate::gateway::context::Context;
@@ -20,7 +20,7 @@ use svgate::gateway::upkeep::Upkeep;
 use svgate::gateway::world::{Counters, World};
 use svgate::sv::log::LogRecord;
 
-use crate::fixture::{Phone, START, TOKEN, context, eur, merchant, minor, terminal};
+use crate::fixture::{Phone, START, TOKEN, context_of, eur, merchant, minor, terminal};
 
 /// One row or many of what an audit reads, changed behind everybody's back.
 type Alteration = Box<dyn Fn(&mut Rows) + Send>;
@@ -60,9 +60,12 @@ impl Desk {
             pos_log: 0,
             account: 0,
             bill: 0,
+            series_from: 0,
+            epoch: 0,
+            writer: 0,
         };
         let desk = Self {
-            context: context(),
+            context: context_of(1),
             world: Arc::new(Mutex::new(World::new(counters, START))),
             altered: Arc::new(Mutex::new(Box::new(|_| {}))),
         };
@@ -196,6 +199,15 @@ impl Books for Desk {
 }
 
 impl Upkeep for Desk {
+    async fn unclaimed(
+        &self,
+        _: Vec<Arc<str>>,
+        _: Millis,
+        _: u32,
+    ) -> Result<Vec<OutboxId>, StoreError> {
+        Ok(Vec::new())
+    }
+
     async fn last_commit(&self) -> Result<Option<Millis>, StoreError> {
         Ok(Some(self.now()))
     }
@@ -284,10 +296,14 @@ fn rows_of(world: &World) -> Rows {
     let transfers = world.transfers.iter().map(|row| transfer_of(world, row));
     let mut rows = Rows {
         ends: SeriesEnds {
-            transfer: counters.transfer,
-            entry: counters.entry,
-            purse_log: counters.purse_log,
-            pos_log: counters.pos_log,
+            nodes: vec![NodeEnds {
+                node: counters.node,
+                from: counters.series_from,
+                transfer: counters.transfer,
+                entry: counters.entry,
+                purse_log: counters.purse_log,
+                pos_log: counters.pos_log,
+            }],
             chains: chains.collect(),
         },
         purse_log: log_of(&world.purse_log),

@@ -56,8 +56,8 @@ const CASES: &[Case] = &[
     ("both logs without the last row", Source::PosLog, |r| {
         r.purse_log.pop();
         r.pos_log.pop();
-        r.ends.purse_log -= 1;
-        r.ends.pos_log -= 1;
+        r.ends.nodes[0].purse_log -= 1;
+        r.ends.nodes[0].pos_log -= 1;
     }),
     ("purchase: wholesale", Source::Purchases, |r| {
         r.purchases[AT].charge.wholesale = minor(1);
@@ -105,8 +105,8 @@ const CASES: &[Case] = &[
     }),
     ("transfer: added", Source::Transfers, |r| {
         let mut row = r.transfers[9].clone();
-        row.number = r.ends.transfer + 1;
-        r.ends.transfer += 1;
+        row.number = r.ends.nodes[0].transfer + 1;
+        r.ends.nodes[0].transfer += 1;
         r.transfers.push(row);
     }),
     ("balance: altered", Source::Accounts, |r| {
@@ -183,7 +183,7 @@ const WORDS: &[Said] = &[
     }),
     ("the log of lane.1.EUR ends with record", |r| {
         r.purse_log.pop();
-        r.ends.purse_log -= 1;
+        r.ends.nodes[0].purse_log -= 1;
     }),
     ("the last row is", |r| drop(r.pos_log.pop())),
     ("row 5 is missing", |r| drop(r.purse_log.remove(AT))),
@@ -271,9 +271,9 @@ async fn value_on_its_way_is_a_list_with_ages_and_no_difference() {
         r.purse_log.pop();
         r.pos_log.pop();
         r.entries.pop();
-        r.ends.purse_log -= 1;
-        r.ends.pos_log -= 1;
-        r.ends.entry -= 1;
+        r.ends.nodes[0].purse_log -= 1;
+        r.ends.nodes[0].pos_log -= 1;
+        r.ends.nodes[0].entry -= 1;
         for (name, head) in &mut r.ends.chains {
             let is_lane = name.as_str().starts_with("lane");
             let log = if is_lane { &r.purse_log } else { &r.pos_log };
@@ -283,7 +283,7 @@ async fn value_on_its_way_is_a_list_with_ages_and_no_difference() {
         let is_out = |row: &TransferRow| row.purchase == Some(id);
         let first = r.transfers.iter().position(is_out).unwrap();
         r.transfers.truncate(first + 1);
-        r.ends.transfer = r.transfers.last().unwrap().number;
+        r.ends.nodes[0].transfer = r.transfers.last().unwrap().number;
         for account in &mut r.accounts {
             account.balance_minor += match account.account {
                 Account::InFlight => value,

@@ -191,6 +191,8 @@ impl Books for FakeBooks {
             | Member::Resolve(_)
             | Member::OutboxSettled(_)
             | Member::OutboxRetry(_)
+            | Member::OutboxClaim(_)
+            | Member::OutboxRelease(_)
             | Member::Receipt(_)
             | Member::LoadPurse(_)
             | Member::ImportLines(_)

@@ -8,8 +8,6 @@ use std::time::{Duration, Instant};
 
 use reqwest::Client;
 use serde_json::Value;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions as _, Connection as _};
 use svgate::config::Config;
 use svgate::domain::Millis;
 use svgate::domain::ids::OutboxId;
@@ -25,6 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::fixture::{START, Shop, master, terminal};
+use crate::home;
 
 /// How long after the books were stocked the gateway starts, less a quarter of an hour.
 pub(crate) const HOURS_LATER_MS: i64 = 7_200_000;
@@ -75,7 +74,9 @@ impl Rig {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("password"), "secret\n").unwrap();
         let file = folder.path().join("svgate.toml");
+        let store = home::config(&folder.path().join("books.db")).await;
         let text = CONFIG.replace("PORT", &smsc.address().port().to_string());
+        let text = text.replace("STORE", &store);
         let mut config = Config::from_text(&file, &text).unwrap_or_else(|e| panic!("{e}"));
         adapt(&mut config);
         let token = new_token(&[7; 32]).to_string();
@@ -190,12 +191,8 @@ impl Rig {
     }
 
     /// Keeps the writer from writing.
-    pub(crate) async fn lock_books(&self) -> Lock {
-        let options = SqliteConnectOptions::new().filename(self.file());
-        let mut connection = options.connect().await.unwrap();
-        let begin = sqlx::query("begin immediate");
-        begin.execute(&mut connection).await.unwrap();
-        Lock(connection)
+    pub(crate) async fn lock_books(&self) -> home::Lock {
+        home::lock(&self.file()).await
     }
 
     pub(crate) async fn ask_to_stop(&self) {
@@ -223,15 +220,6 @@ impl Rig {
 
     fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.addresses.unwrap().http)
-    }
-}
-
-/// A transaction of somebody else.
-pub(crate) struct Lock(SqliteConnection);
-
-impl Lock {
-    pub(crate) async fn release(self) {
-        self.0.close().await.unwrap();
     }
 }
 
@@ -281,6 +269,7 @@ pub(crate) fn message_of(message: &ShortMessage) -> OutboxRow {
         },
         created: Millis(0),
         expires: Millis(0),
+        node: Some(0),
     }
 }
 
@@ -292,28 +281,16 @@ pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
 
 impl Shop {
     pub(super) async fn parked_causes(&self) -> Vec<String> {
-        let mut connection = self.connection().await;
         let sql = "select parked from outbox where parked is not null order by outbox_id";
-        let rows: Vec<(String,)> = sqlx::query_as(sql)
-            .fetch_all(&mut connection)
-            .await
-            .unwrap();
-        rows.into_iter().map(|row| row.0).collect()
-    }
-
-    /// The books' file, read beside the gateway.
-    pub(crate) async fn connection(&self) -> SqliteConnection {
-        let path = self.path.as_ref().unwrap();
-        let options = SqliteConnectOptions::new().filename(path);
-        options.connect().await.unwrap()
+        home::texts(self.path.as_deref().unwrap(), sql).await
     }
 }
 
 const CONFIG: &str = r#"
 [node]
-id = 1
+id = 0
 [store]
-path = "books.db"
+STORE
 [keys.orders]
 kic = "12"
 kid = "12"

@@ -1,0 +1,24 @@
+//! The same flow on PostgreSQL: every suite of the books, on a server that this binary starts.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test is read beside the code that it checks: plain before strict"
+)]
+
+mod asking;
+mod bills;
+mod cards;
+mod fixture;
+#[path = "home_on_postgres.rs"]
+mod home;
+mod imports;
+mod kiosk;
+mod limits;
+mod messages;
+mod nodes;
+mod orders;
+mod parts;
+mod schema;
+mod serve;
+#[path = "../postgres/server.rs"]
+mod server;
+mod terminals;
