@@ -13,20 +13,18 @@ use crate::gateway::browse::Browse;
 use crate::gateway::record::PurchaseRecord;
 use crate::store::Store;
 use crate::store::codec::{take_item, take_line, take_merchant, take_purchase, take_terminal};
-use crate::store::rows::{Columns, Rows, corrupt};
-use crate::store::sqlite::unavailable;
+use crate::store::rows::{Columns, Rows, Value, corrupt};
+use crate::store::statements::{KEYS, Query};
 use crate::store::tables::{ITEM, LINE, MERCHANT, PURCHASE, TERMINAL};
 
 impl Browse for Store {
     async fn line(&self, msisdn: Msisdn) -> Result<Option<Line>, StoreError> {
         let sql = format!(
-            "select {} from line where msisdn = ?1 limit ?2",
+            "select {} from line where msisdn = $1 limit $2",
             LINE.list("")
         );
         let rows = self.rows(sql, msisdn.expose_number(), 1).await?;
-        let row = rows
-            .first()
-            .map(|row| take_line(&mut Columns::from(row, 0)));
+        let row = rows.first().map(|row| take_line(&mut Columns::of(row)));
         row.transpose()
     }
 
@@ -36,13 +34,13 @@ impl Browse for Store {
     ) -> Result<Option<(Terminal, Merchant)>, StoreError> {
         let sql = format!(
             "select {}, {} from terminal t join merchant m on m.merchant_id = t.merchant_id
-             where t.short_code = ?1 limit ?2",
+             where t.short_code = $1 limit $2",
             TERMINAL.list("t."),
             MERCHANT.list("m.")
         );
         let rows = self.rows(sql, short_code.number().into(), 1).await?;
         let row = rows.first().map(|row| {
-            let mut c = Columns::from(row, 0);
+            let mut c = Columns::of(row);
             Ok((take_terminal(&mut c)?, take_merchant(&mut c)?))
         });
         row.transpose()
@@ -50,14 +48,13 @@ impl Browse for Store {
 
     async fn price_list(&self, merchant: &MerchantId) -> Result<Vec<Item>, StoreError> {
         let sql = format!(
-            "select {} from item where merchant_id = ?1 order by code limit {ITEMS_MAX}",
+            "select {} from item where merchant_id = $1 order by code limit {ITEMS_MAX}",
             ITEM.list("")
         );
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(merchant.as_str().to_owned());
-        let rows = query.fetch_all(&self.readers).await;
-        let rows = rows.map_err(|e| unavailable(&e))?;
+        let merchant = Value::Text(merchant.as_str().into());
+        let rows = self.readers.select(&sql, &[merchant]).await?;
         rows.iter()
-            .map(|row| take_item(&mut Columns::from(row, 0)).map(|(_, item)| item))
+            .map(|row| take_item(&mut Columns::of(row)).map(|(_, item)| item))
             .collect()
     }
 
@@ -71,11 +68,11 @@ impl Browse for Store {
             let sql = format!(
                 "select t.short_code, m.name from terminal t
                  join merchant m on m.merchant_id = t.merchant_id
-                 where t.short_code {side} ?1 and t.in_service = 1 and m.open = 1
-                 order by t.short_code {order} limit ?2"
+                 where t.short_code {side} $1 and t.in_service = 1 and m.open = 1
+                 order by t.short_code {order} limit $2"
             );
             for row in &self.rows(sql, short_code.number().into(), most).await? {
-                let mut c = Columns::from(row, 0);
+                let mut c = Columns::of(row);
                 let code = ShortCode::try_from(c.small::<u32>()?);
                 let code = code.map_err(|_| corrupt("a short code is out of range"))?;
                 nearest.push((code, c.shared()?));
@@ -89,11 +86,11 @@ impl Browse for Store {
             "select {}, coalesce(m.name, '') from pon o
              join purchase p on p.purchase_id = o.purchase_id
              left join merchant m on m.merchant_id = p.merchant_id
-             where o.pon = ?1 limit ?2",
+             where o.pon = $1 limit $2",
             PURCHASE.list("p.")
         );
         let rows = self.rows(sql, pon.number().into(), 1).await?;
-        let row = rows.first().map(|row| named(&mut Columns::from(row, 0)));
+        let row = rows.first().map(|row| named(&mut Columns::of(row)));
         row.transpose()
     }
 
@@ -101,21 +98,27 @@ impl Browse for Store {
         &self,
         purchases: Vec<PurchaseId>,
     ) -> Result<Vec<(PurchaseRecord, Arc<str>)>, StoreError> {
+        if purchases.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut wanted = Rows::default();
         for id in &purchases {
             wanted.row().int(id.0).end();
         }
-        let sql = format!(
-            "select {}, coalesce(m.name, '') from json_each(?1) j
-             cross join purchase p on p.purchase_id = j.value
-             left join merchant m on m.merchant_id = p.merchant_id",
-            PURCHASE.list("p.")
+        let mut query = Query::default();
+        query.read(
+            wanted,
+            &format!(
+                "select {}, coalesce(m.name, '') from ({KEYS}) k
+                 cross join purchase p
+                 left join merchant m on m.merchant_id = p.merchant_id
+                 where p.purchase_id = k.column1",
+                PURCHASE.list("p.")
+            ),
         );
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(wanted.into_json(1));
-        let rows = query.fetch_all(&self.readers).await;
-        let rows = rows.map_err(|e| unavailable(&e))?;
+        let rows = self.readers.query(&query).await?;
         rows.iter()
-            .map(|row| named(&mut Columns::from(row, 0)))
+            .map(|row| named(&mut Columns::of(row)))
             .collect()
     }
 }
