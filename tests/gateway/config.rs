@@ -111,7 +111,7 @@ fn a_stray_key_in_any_section_is_refused_with_its_line() {
         );
         assert!(told[0].contains("known here: "), "{told:?}");
     }
-    assert_eq!(headers, 22);
+    assert_eq!(headers, 23);
 }
 
 #[test]
