@@ -31,7 +31,7 @@ pub enum Received {
 /// What a phone did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A code was dialled: [`Sessions::reply`] is waited for.
+    /// A code was dialled: [`Sessions::reply`](super::Sessions::reply) is waited for.
     Dialled {
         /// The new session.
         session: SessionId,
@@ -40,7 +40,7 @@ pub enum Event {
         /// What names the session at the centre as long as it lasts; none where nothing does.
         lasting_id: Option<Vec<u8>>,
     },
-    /// The subscriber answered: [`Sessions::reply`] is waited for.
+    /// The subscriber answered: [`Sessions::reply`](super::Sessions::reply) is waited for.
     Answered {
         /// Which session.
         session: SessionId,
