@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! deliver_sm ─► receive ─► Event::Dialled, Answered ─► (the menu) ─► reply ─► poll_transmit ─► submit_sm
+//!                 │        ask (a session of ours) ────────┘
 //!                 │              Event::Ended ◄── tick (nobody answered), release, lost, failed
 //!                 └─ an answer to a session that is over is told so: it never meets another one
 //! ```
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use self::dialect::{Dialect, DialectError};
-pub use self::events::{End, Event, NotSaid, Outgoing, Received, Reply, SessionId};
+pub use self::events::{End, Event, NotAsked, NotSaid, Outgoing, Received, Reply, SessionId};
 use self::wire::{Heard, Mark, Meaning, Saying};
 use crate::domain::Millis;
 use crate::domain::msisdn::Msisdn;
@@ -35,6 +36,7 @@ pub struct Sessions<T> {
     open: HashMap<Msisdn, Open<T>>,
     due: BTreeSet<(Millis, Msisdn)>,
     next_number: u64,
+    next_mark: u16,
     outgoing: VecDeque<Outgoing>,
     events: VecDeque<Event>,
 }
@@ -65,6 +67,10 @@ struct Open<T> {
     sent: u8,
     /// Whether the subscriber waits for us.
     our_turn: bool,
+    /// Whether we began it, and not the phone.
+    ours: bool,
+    /// Whether the phone knows of it: ours begins with its first text.
+    begun: bool,
     code: String,
     ends_at: Millis,
     due: Millis,
@@ -81,6 +87,7 @@ impl<T: Default> Sessions<T> {
             open: HashMap::new(),
             due: BTreeSet::new(),
             next_number: 0,
+            next_mark: 0,
             outgoing: VecDeque::new(),
             events: VecDeque::new(),
         }
@@ -123,22 +130,79 @@ impl<T: Default> Sessions<T> {
         let open = open.filter(|open| open.number == session.number && open.our_turn);
         let open = open.ok_or(NotSaid::NotOurTurn)?;
         let (saying, text) = match &reply {
-            Reply::GoesOn(text) => (Saying::GoesOn, text),
+            Reply::GoesOn(text) if open.begun => (Saying::GoesOn, text),
+            Reply::GoesOn(text) => (Saying::Asks, text),
+            Reply::End(text) if open.ours => (Saying::EndsOurs, text),
             Reply::End(text) => (Saying::End, text),
         };
+        if saying == Saying::EndsOurs && !open.begun {
+            // Nobody waits for the end of what never began.
+            self.end(session.phone, End::Closed);
+            return Ok(());
+        }
         let text = UssdString::write(text, self.terms.alphabet)?;
         let message = open.say(&self.dialect, saying, text);
         open.our_turn = false;
-        let going_on = (saying == Saying::GoesOn).then_some(session);
+        open.begun = true;
+        let going_on = matches!(saying, Saying::GoesOn | Saying::Asks).then_some(session);
         self.outgoing.push_back(Outgoing {
             session: going_on,
             message,
         });
         match saying {
-            Saying::GoesOn => self.wait(session.phone, now),
-            Saying::End | Saying::Release => self.end(session.phone, End::Closed),
+            Saying::GoesOn | Saying::Asks => self.wait(session.phone, now),
+            Saying::End | Saying::EndsOurs | Saying::Release => {
+                self.end(session.phone, End::Closed);
+            }
         }
         Ok(())
+    }
+
+    /// Begins a session with `phone` from `service`, digits: the first [`Self::reply`] asks. A phone
+    /// in a session is left alone, for an answer to one must never be read as the answer to the other.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAsked`]; nothing is begun.
+    pub fn ask(
+        &mut self,
+        phone: Msisdn,
+        service: &str,
+        now: Millis,
+    ) -> Result<SessionId, NotAsked> {
+        let mark = self.next_mark;
+        let mark = self.dialect.own_mark(mark).ok_or(NotAsked::Dialect)?;
+        if self.open.contains_key(&phone) {
+            return Err(NotAsked::InSession);
+        }
+        let most = self.terms.sessions_max;
+        if self.open.len() >= most || self.outgoing.len() >= most {
+            return Err(NotAsked::Full);
+        }
+        self.next_mark = self.next_mark.wrapping_add(1);
+        let number = self.next_number;
+        self.next_number = number.saturating_add(1);
+        let open = Open {
+            number,
+            mark: Some(mark),
+            service: Address {
+                ton: 0,
+                npi: 1,
+                value: COctetString::from(service.to_owned()),
+            },
+            phone: Address::international(phone.expose_digits()),
+            sent: 0,
+            our_turn: true,
+            ours: true,
+            begun: false,
+            code: String::new(),
+            ends_at: now.plus_ms(self.terms.session_ms),
+            due: now,
+            state: T::default(),
+        };
+        self.open.insert(phone, open);
+        self.wait(phone, now);
+        Ok(SessionId { phone, number })
     }
 
     /// What the user of an open session keeps in it.
@@ -171,9 +235,10 @@ impl<T: Default> Sessions<T> {
             if due > now {
                 return;
             }
-            if let Some(open) = self.open.get_mut(&phone) {
+            if let Some(open) = self.open.get_mut(&phone).filter(|open| open.begun) {
                 let saying = match self.dialect.outgoing.release {
                     Some(_) => Saying::Release,
+                    None if open.ours => Saying::EndsOurs,
                     None => Saying::End,
                 };
                 let message = open.say(&self.dialect, saying, UssdString::default());
@@ -258,6 +323,8 @@ impl<T: Default> Sessions<T> {
             phone: copied(&message.source),
             sent: 0,
             our_turn: true,
+            ours: false,
+            begun: true,
             code: code.clone(),
             ends_at: now.plus_ms(self.terms.session_ms),
             due: now,

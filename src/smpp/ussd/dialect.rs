@@ -50,6 +50,10 @@ pub struct SessionRule {
     /// Whether each message of a session may have another mark: the last one is sent back.
     #[serde(default)]
     pub changes: bool,
+    /// Octets of the mark that we choose for a session that we begin; none where the centre
+    /// allots it.
+    #[serde(default)]
+    pub own_octets: Option<u8>,
 }
 
 impl SessionRule {
@@ -108,6 +112,12 @@ pub struct Outgoing {
     pub goes_on: u8,
     /// The operation of the last text.
     pub end: u8,
+    /// The operation of a text that begins a session of ours; none where that can't be.
+    #[serde(default)]
+    pub ask: Option<u8>,
+    /// The operation of the last text of a session of ours; [`Self::end`] where there is none.
+    #[serde(default)]
+    pub ask_end: Option<u8>,
     /// The operation that gives a session up without a text; [`Self::end`] where there is none.
     #[serde(default)]
     pub release: Option<u8>,
@@ -200,6 +210,7 @@ impl Dialect {
                 .union(&incoming.answer)
                 .any(|op| incoming.release.contains(op));
         let needs_mark = session.last_bit_ends || session.counts || session.id != IdOctets::Whole;
+        let marks_own = session.own_octets.is_some_and(|n| (1..=2).contains(&n));
         if incoming.begin.is_empty() {
             Some("incoming.begin: at least one operation must begin a session")
         } else if says_two {
@@ -210,6 +221,11 @@ impl Dialect {
             Some("session.counts: only the octet after the first can count: id = \"first_octet\"")
         } else if outgoing.goes_on == outgoing.end && !session.last_bit_ends {
             Some("outgoing: nothing tells a last text from one that is to be answered")
+        } else if outgoing.ask.is_some() && !(marks_own && session.is_lasting()) {
+            Some(
+                "outgoing.ask: session.tlv and session.own_octets (1 or 2) must be there, and no \
+                 session.changes: else nothing tells the answer from that of another session",
+            )
         } else if outgoing.service_type.len() > 5 || !outgoing.service_type.is_ascii() {
             Some("outgoing.service_type: at most 5 octets of ASCII")
         } else {
@@ -284,6 +300,8 @@ mod tests {
             ("id = \"first_octet\"", "", "only the octet after"),
             ("end = 17", "end = 2\nservice_typ = \"X\"", "unknown field"),
             ("\"USSD\"", "\"USSD-1\"", "at most 5 octets"),
+            ("own_octets = 2", "own_octets = 3", "outgoing.ask"),
+            ("own_octets = 2", "own_octets = 2\nchanges = true", "outgoing.ask"),
         ] {
             let changed = spec.replacen(from, to, 1);
             assert_ne!(changed, spec, "{from}");

@@ -106,6 +106,20 @@ pub enum Reply {
     End(String),
 }
 
+/// Why a phone is not asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAsked {
+    /// The centre lets phones begin, nobody else.
+    #[error("the dialect begins no sessions")]
+    Dialect,
+    /// The phone is in a session.
+    #[error("the phone is in another session")]
+    InSession,
+    /// There is no room for another session.
+    #[error("too many sessions are open")]
+    Full,
+}
+
 /// Why nothing was said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotSaid {

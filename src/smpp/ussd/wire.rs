@@ -63,10 +63,14 @@ pub(super) enum Meaning {
 /// What is said to a phone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Saying {
+    /// A text to be answered, the first of a session of ours.
+    Asks,
     /// A text to be answered.
     GoesOn,
     /// The last text.
     End,
+    /// The last text of a session of ours.
+    EndsOurs,
     /// Nothing more.
     Release,
 }
@@ -100,6 +104,21 @@ impl Dialect {
         }
     }
 
+    /// The mark of a session of ours, `number` in the octets and bits that name it; none where a
+    /// centre lets nobody but phones begin.
+    pub(super) fn own_mark(&self, number: u16) -> Option<Mark> {
+        self.outgoing.ask?;
+        let octets = self.session.own_octets?;
+        let [high, low] = number.to_be_bytes();
+        let [first, second] = match (self.session.id, octets) {
+            (IdOctets::Whole, 1) | (IdOctets::FirstOctet, _) => [low, 0],
+            (IdOctets::Whole, _) => [high, low],
+            (IdOctets::ButLastBit, 1) => [low << 1, 0],
+            (IdOctets::ButLastBit, _) => (number << 1).to_be_bytes(),
+        };
+        Mark::read([first, second].get(..usize::from(octets))?)
+    }
+
     /// Whether both marks name one session. A message without a mark is taken by its number alone.
     pub(super) fn same_session(&self, known: Option<&Mark>, heard: Option<&Mark>) -> bool {
         match (known, heard) {
@@ -131,14 +150,17 @@ impl Dialect {
         text: UssdString,
     ) -> ShortMessage {
         let operation = match saying {
+            Saying::Asks => self.outgoing.ask.unwrap_or(self.outgoing.goes_on),
             Saying::GoesOn => self.outgoing.goes_on,
             Saying::End => self.outgoing.end,
+            Saying::EndsOurs => self.outgoing.ask_end.unwrap_or(self.outgoing.end),
             Saying::Release => self.outgoing.release.unwrap_or(self.outgoing.end),
         };
         let mut tlvs = message.tlvs;
         tlvs.push(Tag::USSD_SERVICE_OP, vec![operation]);
         if let (Some(tag), Some((mark, count))) = (self.session.tag(), session) {
-            let mark = self.marked(*mark, count, saying != Saying::GoesOn);
+            let ends = !matches!(saying, Saying::Asks | Saying::GoesOn);
+            let mark = self.marked(*mark, count, ends);
             tlvs.push(tag, mark.as_octets().to_vec());
         }
         let data_coding = match text.data_coding {
