@@ -41,6 +41,8 @@ pub struct Dialogue {
     /// The screens of choices that led here, the first one first.
     path: Vec<usize>,
     pages: Pages,
+    /// The payment that the caller is asked for, where we began and not the phone.
+    asked: Option<Pon>,
 }
 
 /// What a dialogue goes by.
@@ -160,6 +162,12 @@ impl Dialogue {
         }
     }
 
+    /// A merchant named the caller as who pays `pon`: there is one question, and no menu behind it.
+    pub fn asked(&mut self, pon: Pon) -> Step {
+        self.asked = Some(pon);
+        Step::Look(Question::Account)
+    }
+
     /// The caller answered what was shown.
     pub fn heard(&mut self, text: &str, guide: &Guide<'_>) -> Step {
         let typed = text.trim().trim_end_matches('#');
@@ -231,6 +239,9 @@ impl Dialogue {
             Found::Offer(offer) => self.advise(offer, guide),
             Found::Refused(reply) => {
                 let text = guide.texts.render(self.language(guide.menu), &reply);
+                if self.asked.is_some() {
+                    return Step::Close(text);
+                }
                 self.ask(Place::Reading, &text, guide)
             }
             Found::Purchases(bought) => {
@@ -281,6 +292,9 @@ impl Dialogue {
 
     /// The screen of choices before this one; the first one stays.
     fn back(&mut self, guide: &Guide<'_>) -> Step {
+        if self.asked.is_some() {
+            return Step::Close(self.text("declined", guide));
+        }
         let to = self.path.pop().unwrap_or(0);
         self.place = Place::Begun;
         self.go_to(to, guide)

@@ -1,7 +1,7 @@
 //! What the menu shows: pages of what the books answered.
 
 use super::pages::{self, Pages};
-use super::question::{Account, Bought, LIST_MAX, Offer, Question, Shop};
+use super::question::{Account, Bought, LIST_MAX, Offer, Question, Shop, Wanted};
 use super::{Dialled, Dialogue, EXAMPLE_MINOR, Guide, Place, Step};
 use crate::dialogue::reply::Name;
 use crate::dialogue::sms_command::Command;
@@ -42,6 +42,9 @@ impl Dialogue {
         self.language = Some(account.language);
         let [spent, left, limit] =
             [&account.spent, &account.left, &account.limit].map(pages::price);
+        if let Some(pon) = self.asked {
+            return Step::Look(Question::Price(Wanted::Pon(pon)));
+        }
         match self.place.clone() {
             Place::Opening(Dialled::Shop(short_code)) => {
                 self.place = Place::AskShortCode { near: false };
@@ -118,6 +121,9 @@ impl Dialogue {
             let with = [("merchant", merchant), ("amount", &amount)];
             self.filled("confirm_amount", &with, guide)
         };
+        if self.asked.is_some() {
+            text = format!("{}\n{text}", self.text("asked", guide));
+        }
         let mut answers = vec!["yes"];
         if matches!(offer.command, Command::Buy { .. }) {
             answers.push("pieces");

@@ -371,3 +371,38 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn who_is_asked_to_pay_sees_the_price_first_and_has_no_menu() {
+    for language in ["en", "de", "fr", "ar"] {
+        let pon: Pon = "83920171".parse().unwrap();
+        let mut call = Call::new(language);
+        let Step::Show(page) = call.step(|dialogue, _| dialogue.asked(pon)) else {
+            panic!("{language}: nothing is asked");
+        };
+        let asked = call.menu.text(call.language, "asked", &[]);
+        assert!(page.starts_with(&asked) && page.contains('1'), "{page}");
+        let Step::Show(again) = call.answer("what?") else {
+            panic!("{language}: not asked again");
+        };
+        assert!(again.contains("Coffee"), "{again}");
+        let shown = eur(990);
+        let command = Command::PayPon {
+            short_code: None,
+            pon,
+        };
+        let Step::Submit(Wish::Order {
+            command: said,
+            shown: price,
+        }) = call.answer("1")
+        else {
+            panic!("{language}: a yes that pays nothing");
+        };
+        assert_eq!((said, price), (command, Some(shown)));
+
+        let mut call = Call::new(language);
+        call.step(|dialogue, _| dialogue.asked(pon));
+        let declined = call.menu.text(call.language, "declined", &[]);
+        assert_eq!(call.answer("0"), Step::Close(declined), "{language}");
+    }
+}

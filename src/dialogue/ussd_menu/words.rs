@@ -89,7 +89,7 @@ fn flaw(key: &str, text: &str, known: &[&str]) -> Option<String> {
 /// Whoever pays or has paid sees how much.
 const MUST: [&str; 4] = ["amount", "spent", "left", "limit"];
 /// Last texts: nobody can turn their pages.
-const CLOSING: [&str; 3] = ["busy", "unsure", "late"];
+const CLOSING: [&str; 4] = ["declined", "busy", "unsure", "late"];
 
 /// What can stand in a text that the menu names itself: the service code without its hash.
 const LABEL: &[&str] = &["prefix"];
@@ -109,6 +109,8 @@ const TEXTS: &[(&str, &[&str])] = &[
     ("wrong_amount", &["example"]),
     ("confirm_item", &["quantity", "item", "merchant", "amount"]),
     ("confirm_amount", &["merchant", "amount"]),
+    ("asked", &[]),
+    ("declined", &[]),
     ("yes", &[]),
     ("pieces", &[]),
     ("no", &[]),

@@ -301,7 +301,11 @@ mod tests {
             ("end = 17", "end = 2\nservice_typ = \"X\"", "unknown field"),
             ("\"USSD\"", "\"USSD-1\"", "at most 5 octets"),
             ("own_octets = 2", "own_octets = 3", "outgoing.ask"),
-            ("own_octets = 2", "own_octets = 2\nchanges = true", "outgoing.ask"),
+            (
+                "own_octets = 2",
+                "own_octets = 2\nchanges = true",
+                "outgoing.ask",
+            ),
         ] {
             let changed = spec.replacen(from, to, 1);
             assert_ne!(changed, spec, "{from}");

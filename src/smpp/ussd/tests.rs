@@ -427,11 +427,17 @@ fn a_session_of_ours_is_asked_answered_and_ended_in_its_dialect() {
     ] {
         let mut centre = Centre::new(dialect);
         let session = centre.sessions.ask(phone(), "778", centre.now).unwrap();
-        assert!(!centre.sessions.has_transmit(), "nothing is known to the phone yet");
+        assert!(
+            !centre.sessions.has_transmit(),
+            "nothing is known to the phone yet"
+        );
         let again = centre.sessions.ask(phone(), "778", centre.now);
         assert_eq!(again, Err(NotAsked::InSession), "{dialect}");
         let question = Reply::GoesOn("Pay 2.50 EUR?".to_owned());
-        centre.sessions.reply(session, question, centre.now).unwrap();
+        centre
+            .sessions
+            .reply(session, question, centre.now)
+            .unwrap();
         let asked = centre.sessions.poll_transmit().unwrap();
         assert_eq!(asked.session, Some(session));
         let message = asked.message;
@@ -447,7 +453,11 @@ fn a_session_of_ours_is_asked_answered_and_ended_in_its_dialect() {
         centre.sessions.receive(phone(), &answer, centre.now);
         let answered = centre.sessions.poll_event();
         let text = "1".to_owned();
-        assert_eq!(answered, Some(Event::Answered { session, text }), "{dialect}");
+        assert_eq!(
+            answered,
+            Some(Event::Answered { session, text }),
+            "{dialect}"
+        );
         let end = Reply::End("Paid.".to_owned());
         centre.sessions.reply(session, end, centre.now).unwrap();
         let ended = centre.sessions.poll_transmit().unwrap().message;
@@ -480,7 +490,10 @@ fn a_question_that_was_not_sent_leaves_no_trace() {
     assert!(!centre.sessions.has_transmit());
     let _ = centre.sessions.ask(phone(), "778", centre.now).unwrap();
     centre.sessions.tick(centre.now.plus_ms(200_000));
-    assert!(!centre.sessions.has_transmit(), "a phone that knows nothing is told nothing");
+    assert!(
+        !centre.sessions.has_transmit(),
+        "a phone that knows nothing is told nothing"
+    );
     assert!(centre.sessions.is_empty());
 }
 
