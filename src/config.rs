@@ -185,6 +185,7 @@ impl Config {
                 .collect(),
             fees: fees.map(|fee| (fee.currency, fee.amount)).collect(),
             shares_books: self.store.postgres.is_some(),
+            asking: self.ussd.asking(&self.smsc),
             alphabets: smscs.map(|s| (s.smsc(), s.alphabet)).collect(),
         }
     }

@@ -10,6 +10,7 @@
 //! A task that ends before it was asked to ends the process: a gateway that is half there takes
 //! orders that it can't carry out.
 
+mod asking;
 mod commits;
 mod deliveries;
 mod error;
@@ -49,6 +50,7 @@ use crate::http::health::{Readiness, Scraped, metrics_router};
 use crate::http::metrics::HttpMetrics;
 use crate::http::wakes::Wakes;
 use crate::http::{HttpSettings, HttpState, Surroundings};
+use crate::serve::asking::Ask;
 use crate::serve::commits::{Commits, keep_journal};
 use crate::serve::figures::Figures;
 use crate::serve::links::{Bind, Binds, Desks, Started};
@@ -224,7 +226,7 @@ impl Gateway {
             },
             quieting,
         };
-        let Started { ways, stats } = binds.start(self.binds, &mut running)?;
+        let Started { ways, asker, stats } = binds.start(self.binds, &mut running)?;
         let file = self.config.store.postgres.is_none();
         let books = file.then(|| self.config.store.path.clone());
         let health = health::watch(stats, books, self.readiness.clone());
@@ -237,7 +239,7 @@ impl Gateway {
             metrics: self.metrics,
             reaches: self.reaches,
         };
-        flow.start(ways, &mut running);
+        flow.start(ways, asker, &mut running);
         let listeners = Listeners {
             wakes: self.wakes,
             readiness: self.readiness,
@@ -299,11 +301,17 @@ struct Flow {
 }
 
 impl Flow {
-    fn start(&self, ways: BTreeMap<Arc<str>, Way>, running: &mut Running) {
+    fn start(
+        &self,
+        ways: BTreeMap<Arc<str>, Way>,
+        asker: Option<mpsc::Sender<Ask>>,
+        running: &mut Running,
+    ) {
         let clock = || Arc::clone(&self.surroundings.now);
         let outbox = Outbox::new(
             self.books.clone(),
             ways,
+            asker,
             Arc::clone(&self.commits.messages),
             clock(),
             self.metrics.clone(),

@@ -151,6 +151,11 @@ pub struct OrderJson {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^[A-Z]{3}$")]
     pub currency: Option<String>,
+    /// The number, international, of the subscriber who is to be asked on his phone to pay it.
+    /// Whether anybody was is not told; the order's number can be paid by whoever has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = r"^\+?[1-9][0-9]{7,14}$", example = "+491701234567")]
+    pub payer_msisdn: Option<String>,
 }
 
 /// A kiosk's order as it stands.

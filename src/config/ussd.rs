@@ -11,6 +11,7 @@ use crate::config::reading::Section;
 use crate::config::smsc::SmscConfig;
 use crate::dialogue::texts::Language;
 use crate::dialogue::ussd_menu::Menu;
+use crate::gateway::policy::Asking;
 use crate::smpp::ussd::Dialect;
 
 /// What holds for the USSD of every bind.
@@ -25,6 +26,11 @@ pub struct UssdConfig {
     pub session_s: u32,
     /// Sessions at once on one bind.
     pub sessions_max: usize,
+    /// The SMSC by which subscribers are asked to pay what merchants order in their name; none:
+    /// they are not asked.
+    pub ask_by: Option<Arc<str>>,
+    /// A subscriber is not asked again before so many seconds.
+    pub ask_every_s: u32,
     /// Of whoever speaks none of the menu's languages.
     pub language: Language,
     /// Folder of files such as `mine.toml`, beside the shipped dialects.
@@ -40,6 +46,8 @@ impl Default for UssdConfig {
             answer_within_s: 60,
             session_s: 180,
             sessions_max: 100_000,
+            ask_by: None,
+            ask_every_s: 30,
             language: Language::EN,
             dialects: None,
             menu: None,
@@ -76,6 +84,13 @@ impl Ussd {
         let known = known_dialects(files.dialects)?;
         let mut dialects = BTreeMap::new();
         let mut problems = Vec::new();
+        if let Some(by) = &config.ask_by
+            && !smscs.iter().any(|s| s.smsc() == *by && s.bind.transmits())
+        {
+            problems.push(format!(
+                "[ussd] ask_by: no smsc {by:?} that a bind transmits to"
+            ));
+        }
         for smsc in smscs {
             let name = &smsc.name;
             let by = smsc.ussd_results_by.as_ref();
@@ -132,6 +147,28 @@ fn known_dialects(
     Ok(named.collect())
 }
 
+impl UssdConfig {
+    /// How subscribers are asked to pay; none where they are not.
+    pub(super) fn asking(&self, smscs: &[SmscConfig]) -> Option<Asking> {
+        let by = self.ask_by.as_ref()?;
+        let results_by = smscs
+            .iter()
+            .filter(|smsc| smsc.smsc() == *by)
+            .find_map(|smsc| smsc.ussd_results_by.clone());
+        Some(Asking {
+            smsc: results_by.unwrap_or_else(|| Arc::clone(by)),
+            service: self.service_digits().into(),
+            every_s: self.ask_every_s,
+        })
+    }
+
+    /// The digits of the service code.
+    #[must_use]
+    pub fn service_digits(&self) -> &str {
+        self.service_code.trim_matches(['*', '#'])
+    }
+}
+
 impl Section for UssdConfig {
     fn faults(&self) -> Vec<KeyFault> {
         let within = |key, value: u32, most: u32| {
@@ -149,6 +186,7 @@ impl Section for UssdConfig {
             within("answer_within_s", self.answer_within_s, 600),
             within("session_s", self.session_s, 600),
             within("sessions_max", sessions, 1_000_000),
+            within("ask_every_s", self.ask_every_s, 86_400),
         ]
         .into_iter()
         .flatten()

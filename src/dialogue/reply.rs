@@ -165,6 +165,8 @@ replies! {
     PonPaid = "pon_paid" { pon: Pon };
     /// It belongs to another terminal.
     PonElsewhere = "pon_elsewhere" { pon: Pon, short_code: ShortCode };
+    /// A merchant asks the subscriber to pay.
+    AskedToPay = "asked_to_pay" { amount: Price, merchant: Name, pon: Pon };
     /// No such payment order; asked for by the SIM, which shows the number itself.
     PaymentUnknown = "payment_unknown";
     /// It waited too long; asked for by the SIM.

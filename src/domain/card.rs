@@ -138,6 +138,8 @@ mod tests {
             key_version: version,
             profile: "standard".into(),
             sealed_keys: None,
+            asked: None,
+            pin: None,
             from_sim: FromSim {
                 counter,
                 digest: (counter > 0).then_some([version; 8]),

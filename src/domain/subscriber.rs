@@ -50,6 +50,10 @@ pub struct Line {
     pub profile: Arc<str>,
     /// Imported keys, sealed under the master key; none when they are derived.
     pub sealed_keys: Option<Arc<[u8]>>,
+    /// When a merchant last had the subscriber asked to pay.
+    pub asked: Option<Millis>,
+    /// What proves the subscriber at a phone whose SIM proves nothing.
+    pub pin: Option<PinCheck>,
     /// The last authentic packet from the SIM.
     pub from_sim: FromSim,
     /// The last counter used towards the SIM.
@@ -62,6 +66,15 @@ pub struct Line {
     pub held: MinorUnits,
     /// The open bill.
     pub bill: OpenBill,
+}
+
+/// A subscriber's PIN, as far as it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PinCheck {
+    /// Made of the PIN under the gateway's key.
+    pub check: [u8; 16],
+    /// Wrong tries since the last right one.
+    pub wrong: u8,
 }
 
 /// What the last authentic packet of a SIM was, to tell a repetition from a forgery.

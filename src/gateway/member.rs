@@ -188,6 +188,8 @@ pub struct KioskOrder {
     pub what: KioskItem,
     /// The kiosk's own name for the order: the same again is the same order.
     pub client_reference: Arc<str>,
+    /// Who is to be asked to pay it.
+    pub payer: Option<Msisdn>,
     /// Candidates for the order's number, drawn at random.
     pub candidates: [Pon; 4],
 }

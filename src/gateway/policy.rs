@@ -42,8 +42,21 @@ pub struct Policy {
     pub fees: BTreeMap<Currency, MinorUnits>,
     /// How each SMSC carries text in its default alphabet; GSM 7-bit unpacked when not named.
     pub alphabets: BTreeMap<Arc<str>, SmscAlphabet>,
+    /// How subscribers are asked to pay what merchants order in their name; none where they are not.
+    pub asking: Option<Asking>,
     /// Whether other nodes, with binds of their own, work on the same books.
     pub shares_books: bool,
+}
+
+/// How a subscriber is asked to pay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asking {
+    /// By which the question leaves as a text message, where it can't be asked by USSD.
+    pub smsc: Arc<str>,
+    /// The digits that it comes from.
+    pub service: Arc<str>,
+    /// A subscriber is not asked again before so many seconds.
+    pub every_s: u32,
 }
 
 /// Rules of one class of subscribers.

@@ -162,6 +162,7 @@ fn kiosk_wants(order: &KioskOrder, wants: &mut Wants) {
     }
     let reference = (order.terminal.clone(), Arc::clone(&order.client_reference));
     wants.client_references.insert(reference);
+    wants.msisdns.extend(order.payer);
     wants.pons.extend(order.candidates);
 }
 

@@ -263,6 +263,8 @@ pub struct OutboxRow {
     pub expires: Millis,
     /// The node that sends it; none: any that is bound to the SMSC.
     pub node: Option<u16>,
+    /// The payment that it asks for: by USSD where that can be, and else in its own words.
+    pub asks: Option<Pon>,
 }
 
 /// A message that the SMSC took and of which a receipt may come.

@@ -1,7 +1,7 @@
 //! A kiosk's order: it shows a number, and a subscriber pays it by SMS.
 //!
 //! ```text
-//! POST /v1/kiosks/{id}/orders  {client_reference, item, quantity | amount_minor, currency}
+//! POST /v1/kiosks/{id}/orders  {client_reference, item, quantity | amount_minor, currency, payer_msisdn}
 //!      201 {pon: "83920171", pay_by_sms: "PAY 83920171", …}      200 the same order again
 //! ```
 
@@ -13,6 +13,7 @@ use axum::http::StatusCode;
 
 use crate::domain::catalogue::Quantity;
 use crate::domain::money::{Currency, MinorUnits};
+use crate::domain::msisdn::Msisdn;
 use crate::domain::pon::Pon;
 use crate::domain::refusal::Refusal;
 use crate::gateway::books::Books;
@@ -61,6 +62,7 @@ pub(super) async fn order<B: Books>(
         terminal: caller.terminal,
         token_sha256: caller.token_sha256,
         what: wanted.what,
+        payer: wanted.payer,
         client_reference: order.client_reference.into(),
         candidates,
     });
@@ -112,6 +114,7 @@ pub(super) async fn order<B: Books>(
 struct Wanted {
     what: KioskItem,
     currency: Option<Currency>,
+    payer: Option<Msisdn>,
 }
 
 fn wanted(order: &OrderJson) -> Result<Wanted, Problem> {
@@ -131,17 +134,20 @@ fn wanted(order: &OrderJson) -> Result<Wanted, Problem> {
         return Err(Problem::invalid("amount_minor: 1 or more is needed"));
     }
     let currency = order.currency.as_deref().map(currency).transpose()?;
+    let payer = order.payer_msisdn.as_deref().map(payer).transpose()?;
     match (item, amount) {
         (Some(code), None) if currency.is_none() => {
             let quantity = quantity.unwrap_or(Quantity::ONE);
             Ok(Wanted {
                 what: KioskItem::Item { code, quantity },
                 currency,
+                payer,
             })
         }
         (None, Some(amount)) if quantity.is_none() && currency.is_some() => Ok(Wanted {
             what: KioskItem::Amount(amount),
             currency,
+            payer,
         }),
         (Some(_), None) => Err(Problem::senseless(
             "currency: stands with amount_minor only",
@@ -164,6 +170,18 @@ fn currency(code: &str) -> Result<Currency, Problem> {
     }
     code.parse()
         .map_err(|bad| Problem::senseless(format!("currency: {bad}")))
+}
+
+/// A number of the pattern that the document shows: international, for a kiosk has no country.
+fn payer(number: &str) -> Result<Msisdn, Problem> {
+    let digits = number.strip_prefix('+').unwrap_or(number);
+    let is_international = (8..=15).contains(&digits.len())
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && !digits.starts_with('0');
+    let msisdn = is_international.then(|| digits.parse().ok()).flatten();
+    let message =
+        "payer_msisdn: an international number of 8 to 15 digits is needed, such as +491701234567";
+    msisdn.ok_or_else(|| Problem::invalid(message))
 }
 
 /// Four numbers, of which the books take the first that is free.

@@ -17,6 +17,7 @@ use crate::gateway::books::Books;
 use crate::gateway::context::Context;
 use crate::gateway::intake::Origin;
 use crate::http::Surroundings;
+use crate::serve::asking::Ask;
 use crate::serve::deliveries::{Deliveries, DeliveryTerms};
 use crate::serve::error::ServeError;
 use crate::serve::outbox::{Lane, Way};
@@ -75,6 +76,8 @@ impl Bind {
 pub(super) struct Started {
     /// The ways on which messages leave, by SMSC.
     pub(super) ways: BTreeMap<Arc<str>, Way>,
+    /// Where subscribers are asked to pay by USSD.
+    pub(super) asker: Option<mpsc::Sender<Ask>>,
     /// Of every bind.
     pub(super) stats: Vec<Arc<LinkStats>>,
 }
@@ -116,7 +119,12 @@ impl<B: Books> Binds<B> {
             let desk = self.desk(&bind, &submits, &reach, &mut chance, Arc::clone(&stats));
             let mut deliveries =
                 self.deliveries(&bind, (number, reach), chance, Arc::clone(&stats));
-            if let Some((dialect, desk)) = desk {
+            if let Some((dialect, mut desk)) = desk {
+                if dialect.asks() && self.asks_by(&bind.config) && started.asker.is_none() {
+                    let (asker, asks) = mpsc::channel(in_flight_max);
+                    desk.asks = Some(asks);
+                    started.asker = Some(asker);
+                }
                 let (to_desk, dialled) = mpsc::channel(bind.config.unanswered_deliveries);
                 deliveries.desk = Some((dialect, to_desk));
                 let stage = running.stage.subscribe();
@@ -148,6 +156,11 @@ impl<B: Books> Binds<B> {
             }
         }
         Ok(started)
+    }
+
+    /// Whether subscribers are asked to pay by this bind's SMSC.
+    fn asks_by(&self, config: &SmscConfig) -> bool {
+        self.ussd.config.ask_by.as_ref() == Some(&config.smsc())
     }
 
     fn deliveries(
@@ -218,6 +231,7 @@ impl<B: Books> Binds<B> {
             metrics: self.metrics.purchases.clone(),
             counts: self.metrics.ussd.bind(&config.name, &dialect.name),
             submits: submits.clone(),
+            asks: None,
             terms: DeskTerms {
                 service_code: Arc::clone(&rules.service_code),
                 results_by: results_by.unwrap_or_else(|| config.smsc()),

@@ -20,6 +20,7 @@ use crate::gateway::books::{Books, StoreError};
 use crate::gateway::dispatch::{Answer, Dispatch, QueueLimits, submit_sm};
 use crate::gateway::member::{Member, OutboxSettled, Outcome};
 use crate::gateway::record::OutboxRow;
+use crate::serve::asking::{Ask, Asked, ask};
 use crate::serve::tray::Tray;
 use crate::serve::{Clock, millis};
 use crate::smpp::link::{LinkStats, Submit, SubmitError};
@@ -51,6 +52,8 @@ pub(super) struct Outbox<B> {
     books: B,
     dispatch: Dispatch,
     ways: BTreeMap<Arc<str>, Way>,
+    /// Where subscribers are asked by USSD.
+    asker: Option<mpsc::Sender<Ask>>,
     messages: Arc<Tray<OutboxRow>>,
     clock: Clock,
     metrics: Metrics,
@@ -82,6 +85,7 @@ impl<B: Books> Outbox<B> {
     pub(super) fn new(
         books: B,
         ways: BTreeMap<Arc<str>, Way>,
+        asker: Option<mpsc::Sender<Ask>>,
         messages: Arc<Tray<OutboxRow>>,
         clock: Clock,
         metrics: Metrics,
@@ -94,6 +98,7 @@ impl<B: Books> Outbox<B> {
             books,
             dispatch: Dispatch::new(limits),
             ways,
+            asker,
             messages,
             clock,
             metrics,
@@ -155,20 +160,37 @@ impl<B: Books> Outbox<B> {
                 let (reply, answer) = oneshot::channel();
                 let receipt = lane.registered_delivery;
                 let message = submit_sm(&row, receipt, now);
+                let submit = Submit { message, reply };
+                let submits = lane.submits.clone();
+                let (smsc, id, created) = (Arc::clone(smsc), row.id, row.created);
                 // There is room: the lane has no more on their way than the channel holds. A link
                 // that is gone drops the reply, which says that nothing was sent.
-                lane.submits.try_send(Submit { message, reply }).ok();
+                let asking = if let Some((pon, desk)) = row.asks.zip(self.asker.clone()) {
+                    Some((ask(desk, row.to, pon), submit))
+                } else {
+                    submits.try_send(submit).ok();
+                    None
+                };
                 lane.in_flight = lane.in_flight.saturating_add(1);
-                let (smsc, id, created) = (Arc::clone(smsc), row.id, row.created);
                 self.under_way.spawn(async move {
-                    let answer = answer.await.unwrap_or(Err(SubmitError::NotBound));
-                    Done::Answered {
+                    let answered = |answer| Done::Answered {
                         smsc,
                         lane: number,
                         id,
                         created,
-                        answer: answer_of(answer, receipt != 0),
+                        answer,
+                    };
+                    if let Some((asking, submit)) = asking {
+                        match asking.await {
+                            Some(Asked::ByText) => submits.try_send(submit).unwrap_or(()),
+                            Some(Asked::Done) => {
+                                return answered(answer_of(Ok(COctetString::default()), false));
+                            }
+                            None => return answered(Answer::NotBound),
+                        }
                     }
+                    let answer = answer.await.unwrap_or(Err(SubmitError::NotBound));
+                    answered(answer_of(answer, receipt != 0))
                 });
             }
         }

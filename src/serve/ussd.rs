@@ -30,6 +30,7 @@ use crate::gateway::context::Context;
 use crate::gateway::intake::Origin;
 use crate::gateway::member::{Arrival, Content, Member, Outcome};
 use crate::gateway::record::Channel;
+use crate::serve::asking::{Ask, Asked};
 use crate::serve::reach::SmscReach;
 use crate::serve::running::Stage;
 use crate::serve::{Clock, Elapsed, millis};
@@ -56,6 +57,8 @@ pub(super) struct Desk<B, V> {
     pub(super) metrics: PurchaseMetrics,
     pub(super) counts: BindUssd,
     pub(super) submits: mpsc::Sender<Submit>,
+    /// Whom to ask to pay; none where nobody is.
+    pub(super) asks: Option<mpsc::Receiver<Ask>>,
     pub(super) terms: DeskTerms,
 }
 
@@ -84,7 +87,7 @@ enum Done {
     Decided(SessionId, Wish, Result<Outcome, StoreError>),
     /// The centre did not take a text.
     NotTaken(SessionId),
-    Taken,
+    Taken(SessionId),
 }
 
 impl<B: Books, V: Browse> Desk<B, V> {
@@ -118,6 +121,12 @@ impl<B: Books, V: Browse> Desk<B, V> {
                     if let Ok(done) = done {
                         self.done(done, &mut under_way);
                     }
+                }
+                Some(ask) = next_ask(&mut self.asks),
+                    if under_way.len() < self.terms.under_way_max =>
+                {
+                    self.see_binds(&mut binds);
+                    self.ask(ask, &mut under_way);
                 }
                 permit = submits.reserve(), if self.sessions.has_transmit() => {
                     self.send(permit, &mut under_way);
@@ -224,8 +233,11 @@ impl<B: Books, V: Browse> Desk<B, V> {
             Done::Found(session, Err(error)) | Done::Decided(session, _, Err(error)) => {
                 (session, self.failed(session, &error))
             }
-            Done::NotTaken(session) => return self.sessions.failed(session),
-            Done::Taken => return,
+            Done::NotTaken(session) => {
+                self.asked(session, Asked::ByText);
+                return self.sessions.failed(session);
+            }
+            Done::Taken(session) => return self.asked(session, Asked::Done),
         };
         if let Some(step) = step {
             self.go(session, step, under_way);
@@ -254,9 +266,45 @@ impl<B: Books, V: Browse> Desk<B, V> {
             (_, None) => return,
         };
         let now = (self.clock)();
+        if matches!(reply, Reply::End(_)) {
+            self.asked(session, Asked::Done);
+        }
         match self.sessions.reply(session, reply, now) {
             Ok(()) => self.counts.said(step),
             Err(error) => tracing::warn!(phone = %session.phone(), step, %error, "not said"),
+        }
+    }
+
+    /// Begins a session with whom a merchant named as who pays.
+    fn ask(&mut self, ask: Ask, under_way: &mut JoinSet<Done>) {
+        let Ask { phone, pon, reply } = ask;
+        let now = (self.clock)();
+        if !self.stats.bound.load(Ordering::Relaxed) {
+            return;
+        }
+        let service = self.terms.service_code.trim_matches(['*', '#']);
+        let session = match self.sessions.ask(phone, service, now) {
+            Ok(session) => session,
+            Err(cause) => {
+                tracing::debug!(%phone, %cause, "asked to pay by text");
+                reply.send(Asked::ByText).ok();
+                return;
+            }
+        };
+        self.counts.asked();
+        let step = self.at(session, |seat, _| {
+            seat.asking = Some(reply);
+            seat.code = "asked".into();
+            seat.dialogue.asked(pon)
+        });
+        if let Some(step) = step {
+            self.go(session, step, under_way);
+        }
+    }
+
+    fn asked(&mut self, session: SessionId, asked: Asked) {
+        if let Some(seat) = self.sessions.state_mut(session) {
+            seat.asked(asked);
         }
     }
 
@@ -382,11 +430,19 @@ impl<B: Books, V: Browse> Desk<B, V> {
         if let Some(session) = outgoing.session {
             under_way.spawn(async move {
                 match taken.await {
-                    Ok(Ok(_)) => Done::Taken,
+                    Ok(Ok(_)) => Done::Taken(session),
                     Ok(Err(_)) | Err(_) => Done::NotTaken(session),
                 }
             });
         }
+    }
+}
+
+/// The next of whom to ask; never, where nobody is.
+async fn next_ask(asks: &mut Option<mpsc::Receiver<Ask>>) -> Option<Ask> {
+    match asks {
+        Some(asks) => asks.recv().await,
+        None => None,
     }
 }
 

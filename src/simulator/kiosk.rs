@@ -57,6 +57,7 @@ impl Kiosk {
             quantity: Some(quantity),
             amount_minor: None,
             currency: None,
+            payer_msisdn: None,
         };
         let path = format!("/v1/kiosks/{}/orders", self.id);
         let mut tries = 0_u32;

@@ -15,7 +15,7 @@ use crate::domain::pon::Pon;
 use crate::domain::purchase::{Purchase, State};
 use crate::domain::recent::Recent;
 use crate::domain::refusal::Refusal;
-use crate::domain::subscriber::{FromSim, Line, OpenBill, Standing};
+use crate::domain::subscriber::{FromSim, Line, OpenBill, PinCheck, Standing};
 use crate::gateway::books::StoreError;
 use crate::gateway::record::{Billed, Channel, Evidence, PurchaseRecord};
 use crate::gateway::world::Counters;
@@ -75,7 +75,10 @@ pub(super) fn put_line(rows: &mut Rows, line: &Line) {
         .int(line.changed.0)
         .int(line.key_version)
         .text(&line.profile)
-        .opt_octets(line.sealed_keys.as_deref());
+        .opt_octets(line.sealed_keys.as_deref())
+        .opt_int(line.asked.map(|asked| asked.0))
+        .opt_octets(line.pin.as_ref().map(|pin| pin.check.as_slice()))
+        .int(line.pin.map_or(0, |pin| pin.wrong));
     put_line_hot_columns(rows, line);
     rows.end();
 }
@@ -125,6 +128,8 @@ pub(super) fn take_line(c: &mut Columns<'_>) -> Result<Line, StoreError> {
         key_version: c.small()?,
         profile: c.shared()?,
         sealed_keys: c.opt_octets()?.map(Arc::from),
+        asked: c.opt_int()?.map(Millis),
+        pin: take_pin(c)?,
         own_limit: c.opt_small()?,
         standing: Standing::by_number(c.small()?),
         start_code: c.opt_small()?,
@@ -144,6 +149,13 @@ pub(super) fn take_line(c: &mut Columns<'_>) -> Result<Line, StoreError> {
             entries: c.small()?,
         },
     })
+}
+
+fn take_pin(c: &mut Columns<'_>) -> Result<Option<PinCheck>, StoreError> {
+    let check = c.opt_octets()?.map(<[u8; 16]>::try_from).transpose();
+    let check = check.map_err(|_| corrupt("line.pin_check"))?;
+    let wrong = c.small()?;
+    Ok(check.map(|check| PinCheck { check, wrong }))
 }
 
 pub(super) fn put_merchant(rows: &mut Rows, merchant: &Merchant) {

@@ -10,9 +10,10 @@ use crate::domain::catalogue::ItemCode;
 use crate::domain::ids::{MerchantId, OutboxId, PurchaseId, SubscriberId};
 use crate::domain::ledger::Account;
 use crate::domain::msisdn::Msisdn;
+use crate::domain::pon::Pon;
 use crate::gateway::books::StoreError;
 use crate::gateway::record::{BillingEntry, Channel, EntryKind, OutboxRow, SentRow, ShortMessage};
-use crate::store::codec::{put_charge, take_charge};
+use crate::store::codec::{pon, put_charge, take_charge};
 use crate::store::rows::{Columns, Rows, corrupt};
 
 pub(super) fn put_entry(rows: &mut Rows, entry: &BillingEntry) {
@@ -76,6 +77,7 @@ pub(super) fn put_outbox(rows: &mut Rows, row: &OutboxRow, parked: Option<&str>)
         .int(row.expires.0)
         .opt_text(parked)
         .opt_int(row.node)
+        .opt_int(row.asks.map(Pon::number))
         .end();
 }
 
@@ -97,9 +99,11 @@ pub(super) fn take_outbox(
         created: Millis(c.int()?),
         expires: Millis(c.int()?),
         node: None,
+        asks: None,
     };
     let parked = c.opt_shared()?;
     row.node = c.opt_small()?;
+    row.asks = c.opt_small()?.map(pon).transpose()?;
     Ok((row, parked))
 }
 

@@ -13,6 +13,7 @@ use prometheus_client::registry::Registry;
 pub struct UssdMetrics {
     open: Family<BindLabels, Gauge>,
     begun: Family<BindLabels, Counter>,
+    asked: Family<BindLabels, Counter>,
     ended: Family<EndLabels, Counter>,
     steps: Family<StepLabels, Counter>,
     full: Family<BindLabels, Counter>,
@@ -36,6 +37,8 @@ impl UssdMetrics {
         registry.register("ussd_open", help, metrics.open.clone());
         let help = "USSD sessions that were begun";
         registry.register("ussd_sessions", help, metrics.begun.clone());
+        let help = "USSD sessions that we began, to ask for a payment";
+        registry.register("ussd_sessions_asked", help, metrics.asked.clone());
         let help = "USSD sessions by how they ended";
         registry.register("ussd_ended", help, metrics.ended.clone());
         let help = "Texts to USSD sessions by the step of the menu that they are of";
@@ -62,6 +65,12 @@ impl BindUssd {
     /// A session was begun.
     pub fn begun(&self) {
         self.metrics.begun.get_or_create(&self.labels).inc();
+    }
+
+    /// We began a session, to ask for a payment.
+    pub fn asked(&self) {
+        self.metrics.begun.get_or_create(&self.labels).inc();
+        self.metrics.asked.get_or_create(&self.labels).inc();
     }
 
     /// A session is over.

@@ -76,6 +76,7 @@ impl Shop {
 
     pub(crate) async fn kiosk(&self, machine: u32, reference: &str, what: KioskItem) -> Outcome {
         let order = KioskOrder {
+            payer: None,
             terminal: terminal(machine),
             token_sha256: TOKEN,
             what,

@@ -93,6 +93,7 @@ pub(crate) fn policy() -> Policy {
         tax_basis_points: [("standard".into(), 1_900)].into(),
         fees: [(eur, minor(10))].into(),
         alphabets: [].into(),
+        asking: None,
         shares_books: false,
     }
 }

@@ -3,6 +3,7 @@
 mod binds;
 mod malformed;
 mod metrics;
+mod payer;
 mod receipts;
 mod rig;
 mod ussd;

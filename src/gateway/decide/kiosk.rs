@@ -2,11 +2,12 @@
 
 use crate::domain::charge::Charge;
 use crate::domain::ids::PurchaseId;
+use crate::domain::msisdn::Msisdn;
 use crate::domain::pon::Pon;
 use crate::domain::purchase::{Event, Purchase, State};
 use crate::domain::refusal::Refusal;
 use crate::gateway::context::Context;
-use crate::gateway::decide::{life, pay};
+use crate::gateway::decide::{life, pay, speech};
 use crate::gateway::member::{Denied, KioskItem, KioskOrder, Outcome};
 use crate::gateway::policy::after_s;
 use crate::gateway::record::{Billed, Channel, Evidence, PurchaseRecord};
@@ -25,6 +26,10 @@ pub(super) fn ordered(world: &mut World, order: KioskOrder, context: &Context) -
     };
     if terminal.token_sha256 != Some(order.token_sha256) {
         return Outcome::Refused(Denied::Credential);
+    }
+    if order.payer.is_some() && context.policy.asking.is_none() {
+        let text = "payer_msisdn: nobody is asked here: [ussd] ask_by is not configured";
+        return Outcome::Refused(Denied::Invalid(text.to_owned()));
     }
     let key = (order.terminal.clone(), order.client_reference.clone());
     if let Some(known) = world.client_references.get(&key).copied() {
@@ -106,10 +111,13 @@ pub(super) fn ordered(world: &mut World, order: KioskOrder, context: &Context) -
         service: None,
         reason: None,
         evidence: Evidence {
-            received: bytes::Bytes::new(),
+            received: asked_of(&order),
             check: "token",
         },
     };
+    if let Some(payer) = order.payer {
+        speech::ask_to_pay(world, payer, &record, context);
+    }
     let reserved_until = after_s(
         world.now,
         context.policy.pon_within_s.saturating_add(RESERVED_S),
@@ -164,7 +172,7 @@ fn again(world: &World, known: PurchaseId, order: &KioskOrder) -> Outcome {
         }
         KioskItem::Amount(amount) => record.item.is_none() && record.charge.retail == amount,
     };
-    if same {
+    if same && record.evidence.received == asked_of(order) {
         view(world, record)
     } else {
         let text = "this client_reference stands for another order".to_owned();
@@ -196,6 +204,12 @@ fn view(world: &World, record: &PurchaseRecord) -> Outcome {
         valid_ms,
         state,
     }
+}
+
+/// The order's evidence: the digits of whom the merchant named as who pays, if anybody.
+fn asked_of(order: &KioskOrder) -> bytes::Bytes {
+    let payer = order.payer.map(Msisdn::expose_digits);
+    payer.map(bytes::Bytes::from).unwrap_or_default()
 }
 
 /// The first candidate that no order holds.

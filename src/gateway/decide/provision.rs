@@ -124,6 +124,8 @@ fn add(world: &mut World, import: LineImport, context: &Context) {
         key_version: import.key_version,
         profile: import.profile,
         sealed_keys: import.sealed_keys,
+        asked: None,
+        pin: None,
         from_sim: FromSim::default(),
         mt_counter: 0,
         recent: Recent::default(),

@@ -14,7 +14,7 @@ use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::msisdn::Msisdn;
 use crate::domain::purchase::State;
 use crate::domain::refusal::Refusal;
-use crate::domain::subscriber::Line;
+use crate::domain::subscriber::{Line, Standing};
 use crate::gateway::context::Context;
 use crate::gateway::decide::refused::RefusedOrder;
 use crate::gateway::decide::secured;
@@ -255,6 +255,53 @@ fn refusal(
     told.reply(cause)
 }
 
+/// Asks whoever has the number `payer` to pay a kiosk's order, once in a while and not who stopped
+/// purchases. Who asks is not told whether anybody is: it need not know who is a subscriber here.
+pub(super) fn ask_to_pay(
+    world: &mut World,
+    payer: Msisdn,
+    record: &PurchaseRecord,
+    context: &Context,
+) {
+    let now = world.now;
+    let line = world.by_msisdn.get(&payer);
+    let line = line.and_then(|subscriber| world.lines.get(subscriber));
+    let (Some(line), Some(asking)) = (line, &context.policy.asking) else {
+        return;
+    };
+    let rests = |asked| after_s(asked, asking.every_s) > now;
+    let (Some(pon), Some(currency)) = (record.pon, record.currency) else {
+        return;
+    };
+    if line.standing != Standing::Active || line.asked.is_some_and(rests) {
+        return;
+    }
+    let (subscriber, language) = (line.subscriber, language(line));
+    let amount = record.charge.gross().unwrap_or_default();
+    let reply = Reply::AskedToPay {
+        amount: Price { amount, currency },
+        merchant: merchant_name(world, record),
+        pon,
+    };
+    let row = OutboxRow {
+        id: OutboxId(world.next_id()),
+        purchase: Some(record.life.id),
+        smsc: Arc::clone(&asking.smsc),
+        from: Arc::clone(&asking.service),
+        to: payer,
+        message: text(language, &asking.smsc, &reply, context),
+        created: now,
+        expires: record.deadline.unwrap_or(now),
+        node: context.policy.sender_by(&asking.smsc, world.counters.node),
+        asks: Some(pon),
+    };
+    world.outbox.insert(row.id, row);
+    if let Some(line) = world.lines.change(&subscriber) {
+        line.asked = Some(now);
+        world.imported_lines.insert(subscriber);
+    }
+}
+
 fn sealed_or_plain(
     world: &mut World,
     way: &Way<'_>,
@@ -295,6 +342,7 @@ fn send(world: &mut World, way: &Way<'_>, to: Msisdn, message: ShortMessage, con
         created: world.now,
         expires: after_s(world.now, context.policy.reply_within_s),
         node: context.policy.sender_by(way.smsc, world.counters.node),
+        asks: None,
     };
     world.outbox.insert(id, row);
 }

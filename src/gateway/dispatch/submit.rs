@@ -97,6 +97,7 @@ mod tests {
             created: Millis(0),
             expires: Millis(900_000),
             node: Some(0),
+            asks: None,
         }
     }
 

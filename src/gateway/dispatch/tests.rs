@@ -26,6 +26,7 @@ fn row(id: i64, smsc: &str) -> OutboxRow {
         created: Millis(0),
         expires: Millis(100_000),
         node: Some(0),
+        asks: None,
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use crate::dialogue::ussd_menu::{Dialogue, Wish};
 use crate::domain::Millis;
 use crate::gateway::member::{UssdOrder, UssdWish};
+use crate::serve::asking::Asked;
 
 /// One caller.
 #[derive(Debug, Default)]
@@ -14,9 +17,18 @@ pub(in crate::serve) struct Seat {
     pub(super) code: Box<str>,
     /// What names the session and its centre; none where nothing does.
     pub(super) named: Option<Arc<[u8]>>,
+    /// Who waits to hear that the phone was asked, in a session of ours.
+    pub(super) asking: Option<oneshot::Sender<Asked>>,
 }
 
 impl Seat {
+    /// Tells who had the phone asked what became of that, once.
+    pub(super) fn asked(&mut self, asked: Asked) {
+        if let Some(asking) = self.asking.take() {
+            asking.send(asked).ok();
+        }
+    }
+
     /// What the books are asked for.
     pub(super) fn wish(&self, wish: &Wish, room_since: Millis) -> UssdWish {
         match wish {

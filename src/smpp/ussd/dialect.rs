@@ -194,6 +194,12 @@ impl Dialect {
         SHIPPED.into_iter().map(read).collect()
     }
 
+    /// Whether sessions of ours can be begun in it.
+    #[must_use]
+    pub const fn asks(&self) -> bool {
+        self.outgoing.ask.is_some()
+    }
+
     fn contradiction(&self) -> Option<&'static str> {
         let Self {
             session,

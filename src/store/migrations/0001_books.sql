@@ -38,6 +38,9 @@ create table line (
     key_version integer not null,           -- 1 to 255
     profile text not null,                  -- the configuration's card profile
     sealed_keys blob,                       -- imported keys under the master key
+    asked_ms integer,                       -- a merchant last had the subscriber asked to pay
+    pin_check blob,                         -- 16 octets; null before the first PIN
+    pin_wrong integer not null,             -- tries since the last right one
     mo_counter integer not null,            -- 40 bits
     mo_digest blob not null,                -- 8 octets, or empty before the first
     mo_purchase_id integer,
@@ -279,7 +282,8 @@ create table outbox (
     created_ms integer not null,
     expires_ms integer not null,
     parked text,                            -- why it will not be sent
-    node integer                            -- who sends it; null: any that has the bind
+    node integer,                           -- who sends it; null: any that has the bind
+    asks_pon integer                        -- the payment that it asks for
 ) strict;
 
 -- Messages that an SMSC took, as long as their receipts are waited for.

@@ -184,6 +184,22 @@ impl Rig {
         answer.text().await.unwrap()
     }
 
+    /// Cuts the connection of the only bind, and waits until the gateway is bound by another.
+    pub(crate) async fn is_bound_anew(&self) {
+        self.smsc.disconnect_all();
+        let again = async {
+            while !self
+                .metrics()
+                .await
+                .contains("smpp_binds_total{smsc=\"smsc-1\"} 2")
+            {
+                tokio::task::yield_now().await;
+            }
+            self.smsc.until_bound(1).await;
+        };
+        within(again).await;
+    }
+
     pub(crate) async fn ready(&self) -> (u16, String) {
         let url = format!("http://{}/readyz", self.addresses.unwrap().metrics);
         let answer = within(self.client.get(url).send()).await.unwrap();
@@ -270,6 +286,7 @@ pub(crate) fn message_of(message: &ShortMessage) -> OutboxRow {
         created: Millis(0),
         expires: Millis(0),
         node: Some(0),
+        asks: None,
     }
 }
 

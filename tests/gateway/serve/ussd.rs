@@ -153,8 +153,7 @@ async fn a_dialled_order_that_comes_again_after_a_break_is_paid_once() {
     let dialled = caller.dials("*778*4711*12#");
     let (said, ends) = caller.next(&mut rig, dialled.clone()).await;
     assert!(ends && said.starts_with("Paid 2.60 EUR"), "{said}");
-    rig.smsc.disconnect_all();
-    rig.smsc.until_bound(1).await;
+    rig.is_bound_anew().await;
     let (again, ends) = caller.next(&mut rig, dialled).await;
     assert!(ends);
     assert_eq!(again, said);
@@ -216,8 +215,7 @@ async fn a_lost_connection_takes_its_sessions_along() {
     caller.next(&mut rig, caller.dials("*778*4711#")).await;
     let (page, _) = caller.next(&mut rig, caller.answers("1")).await;
     assert!(page.contains("2.60 EUR"), "{page}");
-    rig.smsc.disconnect_all();
-    rig.smsc.until_bound(1).await;
+    rig.is_bound_anew().await;
     let (late, ends) = caller.next(&mut rig, caller.answers("1")).await;
     assert!(ends && late.starts_with("This session is over."), "{late}");
     assert_eq!(rig.stop().await.paid().await, 0);

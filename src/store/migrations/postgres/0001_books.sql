@@ -39,6 +39,9 @@ create table line (
     key_version bigint not null,                     -- 1 to 255
     profile text collate "C" not null,               -- the configuration's card profile
     sealed_keys bytea,                               -- imported keys under the master key
+    asked_ms bigint,                                 -- a merchant last had the subscriber asked to pay
+    pin_check bytea,                                 -- 16 octets; null before the first PIN
+    pin_wrong bigint not null,                       -- tries since the last right one
     mo_counter bigint not null,                      -- 40 bits
     mo_digest bytea not null,                        -- 8 octets, or empty before the first
     mo_purchase_id bigint,
@@ -280,7 +283,8 @@ create table outbox (
     created_ms bigint not null,
     expires_ms bigint not null,
     parked text collate "C",                         -- why it will not be sent
-    node bigint                                      -- who sends it; null: any that has the bind
+    node bigint,                                     -- who sends it; null: any that has the bind
+    asks_pon bigint                                  -- the payment that it asks for
 );
 
 -- Messages that an SMSC took, as long as their receipts are waited for.

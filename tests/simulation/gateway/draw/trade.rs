@@ -39,6 +39,7 @@ impl Town {
         let mut token_sha256 = TOKEN;
         token_sha256[0] ^= u8::from(dice.one_in(15));
         Member::KioskOrder(KioskOrder {
+            payer: None,
             terminal: terminal(u32::from(dice.small(0, 2))),
             token_sha256,
             what,
