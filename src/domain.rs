@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod merchant;
 pub mod money;
 pub mod msisdn;
+pub mod pin;
 pub mod pon;
 pub mod purchase;
 pub mod recent;

@@ -1,4 +1,5 @@
-//! `svgate subscriber import`: accounts with their SIM, number and limits, from a CSV file.
+//! `svgate subscriber import`: accounts with their SIM, number and limits, from a CSV file; and
+//! `pin-reset`.
 //!
 //! ```text
 //! file ─► check every line (columns, repetitions, the books' currencies) ─► apply in chunks
@@ -16,7 +17,7 @@ use csv::StringRecord;
 use serde_json::json;
 
 use crate::commands::Common;
-use crate::commands::site::{Fault, Site, unexpected};
+use crate::commands::site::{Fault, Site, done, unexpected};
 use crate::commands::subscriber::line::{Known, Layout};
 use crate::commands::subscriber::repeats::Seen;
 use crate::domain::money::Currency;
@@ -42,14 +43,19 @@ pub enum SubscriberAction {
     /// Import subscribers, their numbers, SIMs and limits
     #[command(after_help = EXAMPLES)]
     Import(ImportArgs),
+    /// Take a PIN away that is blocked or forgotten: the subscriber chooses another in the menu
+    #[command(after_help = EXAMPLES)]
+    PinReset(PinResetArgs),
 }
 
 impl SubscriberAction {
     /// What every action takes.
     #[must_use]
     pub const fn common(&self) -> &Common {
-        let Self::Import(args) = self;
-        &args.common
+        match self {
+            Self::Import(args) => &args.common,
+            Self::PinReset(args) => &args.common,
+        }
     }
 }
 
@@ -67,6 +73,64 @@ pub struct ImportArgs {
     pub common: Common,
 }
 
+/// Arguments of `svgate subscriber pin-reset`.
+#[derive(Clone, Debug, Args)]
+pub struct PinResetArgs {
+    /// The account, as the file of subscribers names it
+    pub account: String,
+    /// Who does it
+    #[arg(long)]
+    pub who: String,
+    /// What every command takes.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Imports, or takes a PIN away.
+///
+/// # Errors
+///
+/// As [`import`]; [`Fault::NotFound`] for an account that there is not.
+pub async fn run<B: Books + Views>(
+    action: &SubscriberAction,
+    site: &Site,
+    books: &B,
+    output: &mut dyn Write,
+) -> Result<(), Fault> {
+    match action {
+        SubscriberAction::Import(args) => import(args, site, books, output).await,
+        SubscriberAction::PinReset(args) => pin_reset(args, books, output).await,
+    }
+}
+
+async fn pin_reset<B: Books>(
+    args: &PinResetArgs,
+    books: &B,
+    output: &mut dyn Write,
+) -> Result<(), Fault> {
+    let member = Member::ResetPin {
+        account: args.account.as_str().into(),
+        who: args.who.as_str().into(),
+    };
+    let taken = done(books.submit(member).await?)?;
+    let account = &args.account;
+    if args.common.json {
+        writeln!(
+            output,
+            "{}",
+            json!({"account": account, "taken_away": taken})
+        )?;
+    } else if taken {
+        writeln!(
+            output,
+            "{account} has no PIN now and can choose one in the menu"
+        )?;
+    } else {
+        writeln!(output, "{account} had no PIN")?;
+    }
+    Ok(())
+}
+
 /// Checks every line, then applies them in chunks. The same file again finishes an import that was
 /// interrupted, or changes nothing.
 ///
@@ -74,13 +138,12 @@ pub struct ImportArgs {
 ///
 /// [`Fault::Usage`] when there is no such file; [`Fault::Refused`] when any line is wrong, after
 /// the first hundred faults were printed and all counted.
-pub async fn run<B: Books + Views>(
-    action: &SubscriberAction,
+async fn import<B: Books + Views>(
+    args: &ImportArgs,
     site: &Site,
     books: &B,
     output: &mut dyn Write,
 ) -> Result<(), Fault> {
-    let SubscriberAction::Import(args) = action;
     let file = File::open(&args.file)
         .map_err(|error| Fault::Usage(format!("{}: {error}", args.file.display())))?;
     let import = Import {
@@ -343,6 +406,7 @@ const EXAMPLES: &str = "\
 Examples:
   svgate subscriber import subscribers.csv --dry-run
   svgate subscriber import subscribers.csv --json
+  svgate subscriber pin-reset A1001 --who j.smith
 
 Columns: subscriber,msisdn,iccid,imsi,language,class,currency,credit_limit_minor,cap_minor,
 key_version, then profile (one of the configuration's [[card_profile]]; standard when it is empty or

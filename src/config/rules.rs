@@ -172,6 +172,9 @@ pub struct ClassConfig {
     /// What one order by plain text may cost.
     #[serde(default)]
     pub plain_cap: Amounts,
+    /// What one order by USSD may cost without the PIN.
+    #[serde(default)]
+    pub pin_above: Amounts,
     /// The total at which a bill is closed at once.
     #[serde(default)]
     pub bill_maximum: Amounts,
@@ -183,6 +186,7 @@ impl ClassConfig {
     pub fn rules(&self) -> Class {
         Class {
             plain_cap: self.plain_cap.0.clone(),
+            pin_above: self.pin_above.0.clone(),
             bill_maximum: self.bill_maximum.0.clone(),
         }
     }

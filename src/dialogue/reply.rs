@@ -108,6 +108,14 @@ replies! {
     CoolingOff = "cooling_off" { hours: Count };
     /// Too many orders in a short time.
     TooMany = "too_many";
+    /// By USSD an order of so much needs the PIN.
+    PinNeeded = "pin_needed";
+    /// The PIN was another one.
+    PinWrong = "pin_wrong" { tries: Count };
+    /// No try is left.
+    PinBlocked = "pin_blocked";
+    /// A PIN was chosen.
+    PinSet = "pin_set";
 
     // Refused: what was ordered.
 

@@ -12,6 +12,7 @@
 mod dialled;
 mod menu;
 mod pages;
+mod pin;
 mod question;
 mod showing;
 mod words;
@@ -19,7 +20,7 @@ mod words;
 pub use self::dialled::Dialled;
 pub use self::menu::{Menu, MenuError};
 pub use self::question::{
-    Account, Bought, BoughtState, Found, LIST_MAX, Offer, Question, Shop, Wanted,
+    Account, Bought, BoughtState, Found, LIST_MAX, Offer, PinState, Question, Shop, Wanted,
 };
 
 use self::menu::Kind;
@@ -30,6 +31,7 @@ use crate::dialogue::texts::{Language, Texts};
 use crate::dialogue::words::Word;
 use crate::domain::catalogue::{ItemCode, Quantity, ShortCode};
 use crate::domain::money::{Currency, MinorUnits};
+use crate::domain::pin::Pin;
 use crate::domain::pon::Pon;
 use crate::sms::SmscAlphabet;
 
@@ -80,6 +82,15 @@ pub enum Wish {
         command: Command,
         /// The very price.
         shown: Option<Price>,
+        /// The PIN, where it was asked for.
+        pin: Option<Pin>,
+    },
+    /// Another PIN, or the first one.
+    Pin {
+        /// The one of now, where there is one.
+        old: Option<Pin>,
+        /// The new one.
+        new: Pin,
     },
     /// Texts in this language from now on; [`Dialogue::spoken`] goes on.
     Language(Language),
@@ -105,7 +116,17 @@ enum Place {
         currency: Currency,
     },
     AskPon,
-    Confirm(Box<(Command, Price)>),
+    Confirm(Box<Confirming>),
+    /// The PIN for what was said yes to.
+    AskPin(Box<Confirming>),
+    /// The PIN of now is being looked up, or asked for.
+    Pin,
+    OldPin,
+    NewPin(Option<Pin>),
+    PinAgain {
+        old: Option<Pin>,
+        new: Pin,
+    },
     AskQuantity {
         short_code: ShortCode,
         item: ItemCode,
@@ -121,6 +142,14 @@ enum Place {
     Submitted,
 }
 
+/// An order whose whole price is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Confirming {
+    command: Command,
+    price: Price,
+    pin: Option<PinState>,
+}
+
 impl Dialogue {
     /// A name for metrics of the step that the caller is at.
     #[must_use]
@@ -134,6 +163,8 @@ impl Dialogue {
             Place::AskAmount { .. } => "ask_amount",
             Place::AskPon => "ask_pon",
             Place::Confirm(_) => "confirm",
+            Place::AskPin(_) => "ask_pin",
+            Place::Pin | Place::OldPin | Place::NewPin(_) | Place::PinAgain { .. } => "choose_pin",
             Place::AskQuantity { .. } => "ask_quantity",
             Place::Purchases => "purchases",
             Place::Bill => "bill",
@@ -217,7 +248,10 @@ impl Dialogue {
             | Place::AskLimit(_)
             | Place::Confirm(_)
             | Place::Limit(_) => self.decided(typed, guide),
-            Place::Purchases | Place::Bill | Place::Reading => self.back(guide),
+            Place::AskPin(_) | Place::OldPin | Place::NewPin(_) | Place::PinAgain { .. } => {
+                self.pin_typed(typed, guide)
+            }
+            Place::Purchases | Place::Bill | Place::Pin | Place::Reading => self.back(guide),
             Place::Begun | Place::Opening(_) | Place::Submitted => self.wrong(guide),
         }
     }
@@ -281,6 +315,7 @@ impl Dialogue {
             Kind::Purchases => self.look(Place::Purchases, Question::Purchases),
             Kind::Bill => self.look(Place::Bill, Question::Account),
             Kind::Limit => self.look(Place::Limit(None), Question::Account),
+            Kind::Pin => self.look(Place::Pin, Question::Account),
             Kind::Language => {
                 let (languages, names): (Vec<_>, Vec<_>) = guide.menu.languages().unzip();
                 let text = pages::numbered(&self.text("languages", guide), names);
@@ -325,25 +360,22 @@ impl Dialogue {
                 let text = self.filled("ask_limit", &[("currency", currency.code())], guide);
                 self.ask(Place::AskLimit(currency), &text, guide)
             }
-            Place::Confirm(offer) => {
-                let (command, price) = *offer;
-                match (typed, &command) {
-                    ("1", _) => self.submit(command, Some(price)),
-                    (
-                        "2",
-                        Command::Buy {
-                            short_code, item, ..
-                        },
-                    ) => {
-                        let place = Place::AskQuantity {
-                            short_code: *short_code,
-                            item: *item,
-                        };
-                        self.ask(place, &self.text("ask_quantity", guide), guide)
-                    }
-                    (_, _) => self.wrong(guide),
+            Place::Confirm(offer) => match (typed, &offer.command) {
+                ("1", _) => self.agreed(*offer, guide),
+                (
+                    "2",
+                    Command::Buy {
+                        short_code, item, ..
+                    },
+                ) => {
+                    let place = Place::AskQuantity {
+                        short_code: *short_code,
+                        item: *item,
+                    };
+                    self.ask(place, &self.text("ask_quantity", guide), guide)
                 }
-            }
+                (_, _) => self.wrong(guide),
+            },
             Place::Begun
             | Place::Opening(_)
             | Place::Choosing(_)
@@ -355,6 +387,11 @@ impl Dialogue {
             | Place::Bill
             | Place::Limit(_)
             | Place::Languages(_)
+            | Place::AskPin(_)
+            | Place::Pin
+            | Place::OldPin
+            | Place::NewPin(_)
+            | Place::PinAgain { .. }
             | Place::Reading
             | Place::Submitted => self.wrong(guide),
         }
@@ -362,7 +399,11 @@ impl Dialogue {
 
     fn submit(&mut self, command: Command, shown: Option<Price>) -> Step {
         self.place = Place::Submitted;
-        Step::Submit(Wish::Order { command, shown })
+        Step::Submit(Wish::Order {
+            command,
+            shown,
+            pin: None,
+        })
     }
 
     fn look(&mut self, place: Place, question: Question) -> Step {

@@ -92,6 +92,12 @@ refusals! {
     WrongAgain = 29 "wrong_again",
     /// The stored-value protocol refused the payment.
     Protocol = 30 "protocol",
+    /// The order costs so much that the PIN must be given.
+    PinNeeded = 31 "pin_needed",
+    /// The PIN was another one.
+    PinWrong = 32 "pin_wrong",
+    /// No try is left.
+    PinBlocked = 33 "pin_blocked",
 }
 
 impl Refusal {

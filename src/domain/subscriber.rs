@@ -11,6 +11,7 @@ use crate::domain::Millis;
 use crate::domain::ids::{PurchaseId, SubscriberId};
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::msisdn::Msisdn;
+use crate::domain::pin::PinCheck;
 use crate::domain::recent::Recent;
 
 /// One subscriber with the SIM and the number of today.
@@ -52,7 +53,7 @@ pub struct Line {
     pub sealed_keys: Option<Arc<[u8]>>,
     /// When a merchant last had the subscriber asked to pay.
     pub asked: Option<Millis>,
-    /// What proves the subscriber at a phone whose SIM proves nothing.
+    /// What proves the subscriber by USSD; none before the first was chosen.
     pub pin: Option<PinCheck>,
     /// The last authentic packet from the SIM.
     pub from_sim: FromSim,
@@ -66,15 +67,6 @@ pub struct Line {
     pub held: MinorUnits,
     /// The open bill.
     pub bill: OpenBill,
-}
-
-/// A subscriber's PIN, as far as it is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PinCheck {
-    /// Made of the PIN under the gateway's key.
-    pub check: [u8; 16],
-    /// Wrong tries since the last right one.
-    pub wrong: u8,
 }
 
 /// What the last authentic packet of a SIM was, to tell a repetition from a forgery.

@@ -14,7 +14,7 @@ use crate::dialogue::reply::{ClockTime, ListedItem, Name, Price, Reply};
 use crate::dialogue::sms_command::{Command, NotAnAmount, TypedAmount};
 use crate::dialogue::texts::Language;
 use crate::dialogue::ussd_menu::{
-    Account, Bought, BoughtState, Found, LIST_MAX, Offer, Question, Shop, Wanted,
+    Account, Bought, BoughtState, Found, LIST_MAX, Offer, PinState, Question, Shop, Wanted,
 };
 use crate::domain::Millis;
 use crate::domain::catalogue::{ItemCode, Quantity, ShortCode};
@@ -29,7 +29,7 @@ use crate::domain::subscriber::Line;
 use crate::gateway::books::StoreError;
 use crate::gateway::context::Context;
 use crate::gateway::decide::amount_price;
-use crate::gateway::policy::after_s;
+use crate::gateway::policy::{Class, after_s};
 use crate::gateway::record::PurchaseRecord;
 
 /// What the menu reads, apart from the writer.
@@ -91,9 +91,45 @@ pub async fn look(
         Question::Account => account(books, caller).await,
         Question::Shop(short_code) => shop(books, short_code, context).await,
         Question::Near(short_code) => near(books, short_code, false).await,
-        Question::Price(Wanted::Pon(pon)) => waiting(books, pon, now).await,
-        Question::Price(wanted) => offer(books, &wanted, now, context).await,
+        Question::Price(wanted) => {
+            let found = match &wanted {
+                Wanted::Pon(pon) => waiting(books, *pon, now).await,
+                Wanted::Item { .. } | Wanted::Amount { .. } => {
+                    offer(books, &wanted, now, context).await
+                }
+            };
+            with_pin(books, caller, found?, context).await
+        }
         Question::Purchases => purchases(books, caller, context).await,
+    }
+}
+
+/// Says whether an order needs the caller's PIN, and how that stands.
+async fn with_pin(
+    books: &impl Browse,
+    caller: Msisdn,
+    found: Found,
+    context: &Context,
+) -> Result<Found, StoreError> {
+    let mut classes = context.policy.classes.values();
+    let (Found::Offer(mut offer), true) = (found.clone(), classes.any(Class::needs_pin)) else {
+        return Ok(found);
+    };
+    let Some(line) = books.line(caller).await? else {
+        return Ok(Found::Stranger);
+    };
+    let class = context.policy.class(&line.class);
+    let above = class.and_then(|class| class.pin_above.get(&line.currency));
+    let needed = above.is_some_and(|above| offer.amount.amount > *above);
+    offer.pin = needed.then(|| pin_state(&line));
+    Ok(Found::Offer(offer))
+}
+
+fn pin_state(line: &Line) -> PinState {
+    match line.pin {
+        None => PinState::Unset,
+        Some(pin) if pin.is_blocked() => PinState::Blocked,
+        Some(_) => PinState::Set,
     }
 }
 
@@ -109,6 +145,7 @@ async fn account(books: &impl Browse, caller: Msisdn) -> Result<Found, StoreErro
         spent: price(spent),
         left: price(line.credit_left()),
         limit: price(line.limit()),
+        pin: pin_state(&line),
     }))
 }
 
@@ -228,6 +265,7 @@ fn item_offer(
             amount,
             merchant: Name::new(&merchant.name),
             item: Some((Name::new(&item.name), quantity)),
+            pin: None,
         }),
     }
 }
@@ -248,6 +286,7 @@ fn amount_offer(
             amount: price,
             merchant: Name::new(&merchant.name),
             item: None,
+            pin: None,
         }),
         Ok(None) => Found::Refused(Reply::ItemsOnly { short_code }),
         Err(_) => Found::Refused(Reply::CurrencyMismatch {
@@ -294,6 +333,7 @@ async fn waiting(books: &impl Browse, pon: Pon, now: Millis) -> Result<Found, St
             amount,
             merchant: Name::new(&merchant),
             item: None,
+            pin: None,
         }),
         (State::Ordered | State::Expired | State::Refused { .. } | State::Requested, _) => {
             Found::Refused(Reply::PonExpired { pon })

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use crate::auth::iccid::Iccid;
 use crate::auth::sealed_keys::{KeyPlace, unseal_keys};
 use crate::auth::secured_packet::{KeyProfile, KeyRecord};
 use crate::auth::sim_keys::{Direction, Master, SimKeys, derive, derive_named};
 use crate::dialogue::texts::Texts;
-use crate::domain::ids::{BadId, PurseId};
+use crate::domain::ids::{BadId, PurseId, SubscriberId};
 use crate::domain::money::Currency;
+use crate::domain::pin::Pin;
 use crate::domain::subscriber::Line;
 use crate::gateway::policy::Policy;
 use crate::sv::mac::MacKey;
@@ -159,6 +162,15 @@ impl Context {
             }
         };
         Some(KeyRecord { profile, keys })
+    }
+
+    /// What is kept of a subscriber's PIN: without the master it can't be tried.
+    #[must_use]
+    pub fn pin_check(&self, subscriber: SubscriberId, pin: &Pin) -> [u8; 16] {
+        let owner = subscriber.0.to_be_bytes();
+        let context = [owner.as_slice(), pin.expose_digits().as_bytes()].concat();
+        let context = Zeroizing::new(context);
+        *derive_named(&self.master, "ussd-pin", &context)
     }
 
     /// A record like any other, for senders that nobody is registered under.

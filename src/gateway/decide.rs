@@ -11,6 +11,7 @@ mod kiosk;
 mod life;
 mod messages;
 mod pay;
+mod pin;
 mod provision;
 mod refused;
 mod secured;
@@ -75,6 +76,7 @@ fn other(world: &mut World, member: Member, context: &Context) -> Outcome {
             terminal,
             token_sha256,
         } => provision::token(world, &terminal, token_sha256),
+        Member::ResetPin { account, who } => pin::reset(world, &account, &who),
         Member::CloseBills {
             subscribers,
             cut_off,

@@ -64,8 +64,19 @@ pub struct Asking {
 pub struct Class {
     /// What one order by plain text may cost, by currency; a currency that is missing allows none.
     pub plain_cap: BTreeMap<Currency, MinorUnits>,
+    /// What one order by USSD may cost without the PIN, by currency; a currency that is missing
+    /// needs none.
+    pub pin_above: BTreeMap<Currency, MinorUnits>,
     /// The total at which a bill is closed at once, by currency.
     pub bill_maximum: BTreeMap<Currency, MinorUnits>,
+}
+
+impl Class {
+    /// Whether any order by USSD needs the PIN.
+    #[must_use]
+    pub fn needs_pin(&self) -> bool {
+        !self.pin_above.is_empty()
+    }
 }
 
 impl Policy {

@@ -131,6 +131,9 @@ pub fn first_wants(member: &Member, wants: &mut Wants) {
                 .short_codes
                 .extend(import.terminals.iter().map(|t| t.short_code));
         }
+        Member::ResetPin { account, .. } => {
+            wants.accounts.insert(Arc::clone(account));
+        }
         Member::CloseBills { subscribers, .. } => wants.subscribers.extend(subscribers),
         Member::PayBill(payment) => {
             wants.accounts.insert(Arc::clone(&payment.account));
@@ -194,7 +197,7 @@ pub fn prove(world: &mut World, member: Member, context: &Context) -> Proved {
         },
         Content::Ussd(wish) => Said::Ussd {
             subscriber: sender_of(world, &arrival),
-            wish,
+            wish: *wish,
         },
         Content::Unreadable => Said::Unreadable,
     };

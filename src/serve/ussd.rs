@@ -227,7 +227,7 @@ impl<B: Books, V: Browse> Desk<B, V> {
                 let step = self.at(session, |seat, guide| seat.dialogue.spoken(language, guide));
                 (session, step)
             }
-            Done::Decided(session, Wish::Order { .. }, Ok(outcome)) => {
+            Done::Decided(session, Wish::Order { .. } | Wish::Pin { .. }, Ok(outcome)) => {
                 (session, self.said(outcome))
             }
             Done::Found(session, Err(error)) | Done::Decided(session, _, Err(error)) => {
@@ -336,7 +336,7 @@ impl<B: Books, V: Browse> Desk<B, V> {
         let room_since = self.reach.repeat_since(now, self.terms.plain_repeat_ms);
         let repeat_since = self.reach.repeat_since(now, repeat_ms);
         let received: Bytes = seat.evidence(&wish).into();
-        let content = Content::Ussd(seat.wish(&wish, room_since));
+        let content = Content::Ussd(Box::new(seat.wish(&wish, room_since)));
         let digits = self.terms.service_code.trim_matches(['*', '#']);
         let arrival = Arrival {
             smsc: Arc::clone(&self.terms.results_by),

@@ -11,11 +11,12 @@ use crate::domain::ids::{IdSource, MerchantId, PurchaseId, SubscriberId, Termina
 use crate::domain::merchant::{Item, Merchant, Terminal, UnknownEnd};
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::msisdn::Msisdn;
+use crate::domain::pin::PinCheck;
 use crate::domain::pon::Pon;
 use crate::domain::purchase::{Purchase, State};
 use crate::domain::recent::Recent;
 use crate::domain::refusal::Refusal;
-use crate::domain::subscriber::{FromSim, Line, OpenBill, PinCheck, Standing};
+use crate::domain::subscriber::{FromSim, Line, OpenBill, Standing};
 use crate::gateway::books::StoreError;
 use crate::gateway::record::{Billed, Channel, Evidence, PurchaseRecord};
 use crate::gateway::world::Counters;

@@ -74,8 +74,13 @@ pub(crate) fn four_octets() -> Profiles {
 pub(crate) fn policy() -> Policy {
     let eur = eur();
     let class = Class {
+        pin_above: [].into(),
         plain_cap: [(eur, minor(1_000))].into(),
         bill_maximum: [(eur, minor(20_000))].into(),
+    };
+    let careful = Class {
+        pin_above: [(eur, minor(250))].into(),
+        ..class.clone()
     };
     Policy {
         accept_within_s: 15,
@@ -89,7 +94,7 @@ pub(crate) fn policy() -> Policy {
         parts_within_s: 300,
         provisional_after_s: 86_400,
         calendar: Calendar::new(jiff::tz::TimeZone::get("Europe/Berlin").unwrap(), 1),
-        classes: [("standard".into(), class)].into(),
+        classes: [("standard".into(), class), ("careful".into(), careful)].into(),
         tax_basis_points: [("standard".into(), 1_900)].into(),
         fees: [(eur, minor(10))].into(),
         alphabets: [].into(),

@@ -20,6 +20,7 @@ mod limits;
 mod messages;
 mod orders;
 mod parts;
+mod pin;
 mod schema;
 mod serve;
 mod terminals;

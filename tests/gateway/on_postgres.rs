@@ -17,6 +17,7 @@ mod messages;
 mod nodes;
 mod orders;
 mod parts;
+mod pin;
 mod schema;
 mod serve;
 #[path = "../postgres/server.rs"]

@@ -30,13 +30,17 @@ fn wish(words: &str, shown: Option<i64>, session: Option<&[u8]>) -> UssdWish {
     UssdWish::Order(UssdOrder {
         command: svgate::dialogue::sms_command::parse(words, &aliases).unwrap(),
         shown: shown.map(|amount| (minor(amount), eur())),
+        pin: None,
         session: session.map(Arc::from),
         room_since: Millis(0),
     })
 }
 
 fn arrival(phone: &Phone, wish: UssdWish) -> Arrival {
-    phone.arrival(Content::Ussd(wish), Bytes::from_static(b"*778*4711*12#"))
+    phone.arrival(
+        Content::Ussd(Box::new(wish)),
+        Bytes::from_static(b"*778*4711*12#"),
+    )
 }
 
 impl Shop {

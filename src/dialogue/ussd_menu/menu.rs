@@ -49,6 +49,7 @@ pub(super) enum Kind {
     Bill,
     Limit,
     Language,
+    Pin,
     Reading,
 }
 

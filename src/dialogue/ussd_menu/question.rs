@@ -95,6 +95,19 @@ pub struct Account {
     pub left: Price,
     /// What may be spent on one bill.
     pub limit: Price,
+    /// The caller's PIN.
+    pub pin: PinState,
+}
+
+/// How a caller's PIN stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PinState {
+    /// None was chosen.
+    Unset,
+    /// There is one.
+    Set,
+    /// Too many tries were wrong.
+    Blocked,
 }
 
 /// Advice of charge: what an order would pay for, and the whole price.
@@ -108,6 +121,8 @@ pub struct Offer {
     pub merchant: Name,
     /// What for; none for an amount.
     pub item: Option<(Name, Quantity)>,
+    /// How the PIN stands, where this order needs it.
+    pub pin: Option<PinState>,
 }
 
 /// One purchase of the past.

@@ -2,7 +2,7 @@
 
 use super::pages::{self, Pages};
 use super::question::{Account, Bought, LIST_MAX, Offer, Question, Shop, Wanted};
-use super::{Dialled, Dialogue, EXAMPLE_MINOR, Guide, Place, Step};
+use super::{Confirming, Dialled, Dialogue, EXAMPLE_MINOR, Guide, Place, Step};
 use crate::dialogue::reply::Name;
 use crate::dialogue::sms_command::Command;
 use crate::domain::catalogue::ShortCode;
@@ -53,6 +53,7 @@ impl Dialogue {
             Place::Opening(Dialled::WrongPon) => {
                 self.ask(Place::AskPon, &self.text("wrong_pon", guide), guide)
             }
+            Place::Pin => self.choose_pin(account.pin, guide),
             Place::Bill => {
                 let text = self.filled("bill", &[("spent", &spent), ("left", &left)], guide);
                 self.ask(Place::Bill, &text, guide)
@@ -75,6 +76,10 @@ impl Dialogue {
             | Place::Purchases
             | Place::AskLimit(_)
             | Place::Languages(_)
+            | Place::AskPin(_)
+            | Place::OldPin
+            | Place::NewPin(_)
+            | Place::PinAgain { .. }
             | Place::Reading
             | Place::Submitted => self.go_to(0, guide),
         }
@@ -133,7 +138,11 @@ impl Dialogue {
             text.push_str(&self.text(key, guide));
         }
         let no = self.text("no", guide);
-        self.place = Place::Confirm(Box::new((offer.command, offer.amount)));
+        self.place = Place::Confirm(Box::new(Confirming {
+            command: offer.command,
+            price: offer.amount,
+            pin: offer.pin,
+        }));
         self.show(&text, &no, guide)
     }
 

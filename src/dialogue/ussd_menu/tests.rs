@@ -90,6 +90,7 @@ fn books(question: &Question, language: Language) -> Found {
             spent: eur(1_234),
             left: eur(8_766),
             limit: eur(10_000),
+            pin: PinState::Set,
         }),
         Question::Near(code) => near(*code, false),
         Question::Shop(code) if code.number() >= 4714 => near(*code, true),
@@ -157,6 +158,7 @@ fn offer(wanted: &Wanted) -> Found {
         amount,
         merchant,
         item,
+        pin: None,
     })
 }
 
@@ -199,7 +201,7 @@ fn an_item_is_browsed_priced_and_confirmed() {
         advice.starts_with("3 x Espresso, Coffee Ltd: 7.60 EUR."),
         "{advice}"
     );
-    let Step::Submit(Wish::Order { command, shown }) = call.answer("1") else {
+    let Step::Submit(Wish::Order { command, shown, .. }) = call.answer("1") else {
         panic!("not submitted");
     };
     assert_eq!(
@@ -211,7 +213,7 @@ fn an_item_is_browsed_priced_and_confirmed() {
 #[test]
 fn a_whole_code_is_an_order_at_once_and_half_of_one_is_a_shop() {
     let dialled = Call::new("en").dial("*778*4711*12#");
-    let Step::Submit(Wish::Order { command, shown }) = dialled else {
+    let Step::Submit(Wish::Order { command, shown, .. }) = dialled else {
         panic!()
     };
     assert_eq!((command.to_string().as_str(), shown), ("BUY 4711 12", None));
@@ -354,7 +356,7 @@ proptest! {
                     prop_assert!(!glued, "{}", shown);
                     page = shown;
                 }
-                Step::Submit(Wish::Order { command, shown }) => {
+                Step::Submit(Wish::Order { command, shown, .. }) => {
                     if let Some(price) = shown {
                         prop_assert!(page.contains(&price.to_string()), "{}", page);
                     } else {
@@ -363,7 +365,7 @@ proptest! {
                     }
                     return Ok(());
                 }
-                Step::Submit(Wish::Language(_)) | Step::Close(_) => return Ok(()),
+                Step::Submit(Wish::Language(_) | Wish::Pin { .. }) | Step::Close(_) => return Ok(()),
                 Step::Look(_) => prop_assert!(false, "the books answer at once"),
             }
             step = call.answer(&answer);
@@ -394,6 +396,7 @@ fn who_is_asked_to_pay_sees_the_price_first_and_has_no_menu() {
         let Step::Submit(Wish::Order {
             command: said,
             shown: price,
+            ..
         }) = call.answer("1")
         else {
             panic!("{language}: a yes that pays nothing");

@@ -9,6 +9,7 @@ use crate::domain::ids::{PurchaseId, SubscriberId};
 use crate::domain::ledger::Account;
 use crate::domain::merchant::{Merchant, Terminal};
 use crate::domain::money::{Currency, MinorUnits};
+use crate::domain::pin::Tried;
 use crate::domain::pon::Pon;
 use crate::domain::purchase::{Event, Purchase, State};
 use crate::domain::refusal::Refusal;
@@ -47,6 +48,8 @@ pub(super) struct Order<'a> {
     /// Whether `at_most` is the very price that was shown.
     pub(super) shown: bool,
     pub(super) reference: Option<u32>,
+    /// What the PIN was; none where none was given.
+    pub(super) pin: Option<Tried>,
     pub(super) arrival: &'a Arrival,
 }
 
@@ -146,6 +149,7 @@ fn checked(world: &World, order: &Order<'_>, context: &Context) -> Result<Deal, 
             return Err(Refusal::PriceChanged);
         }
     }
+    proven(line, order, deal.gross, context)?;
     affordable(line, order.channel, deal.gross, context)?;
     ready(terminal, world, context)?;
     Ok(deal)
@@ -269,6 +273,26 @@ fn deal(
         units,
         item,
     })
+}
+
+/// By USSD whoever holds the phone could buy: above a sum the PIN tells whether it is the subscriber.
+fn proven(
+    line: &Line,
+    order: &Order<'_>,
+    gross: MinorUnits,
+    context: &Context,
+) -> Result<(), Refusal> {
+    let class = context.policy.class(&line.class);
+    let above = class.and_then(|class| class.pin_above.get(&line.currency));
+    if order.channel != Channel::Ussd || above.is_none_or(|above| gross <= *above) {
+        return Ok(());
+    }
+    match order.pin {
+        Some(Tried::Right) => Ok(()),
+        Some(Tried::Wrong) => Err(Refusal::PinWrong),
+        Some(Tried::Blocked) => Err(Refusal::PinBlocked),
+        None => Err(Refusal::PinNeeded),
+    }
 }
 
 fn affordable(

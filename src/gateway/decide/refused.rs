@@ -26,6 +26,8 @@ pub(super) struct RefusedOrder {
     pub(super) left: MinorUnits,
     /// How long words are not taken after a change of SIM or number, s.
     pub(super) cooling_off_s: u32,
+    /// Tries of the PIN that are left.
+    pub(super) pin_tries: u8,
 }
 
 impl RefusedOrder {
@@ -54,6 +56,11 @@ impl RefusedOrder {
                 left: self.own(self.left),
             },
             Refusal::TooMany => Reply::TooMany,
+            Refusal::PinNeeded => Reply::PinNeeded,
+            Refusal::PinWrong => Reply::PinWrong {
+                tries: Count(self.pin_tries.into()),
+            },
+            Refusal::PinBlocked => Reply::PinBlocked,
             Refusal::WrongAgain => Reply::AgainWrong,
             Refusal::CounterLow => Reply::CounterLow,
             Refusal::CounterHigh => Reply::CounterHigh,
@@ -139,6 +146,7 @@ mod tests {
             plain_cap: MinorUnits::default(),
             left: MinorUnits::default(),
             cooling_off_s: 86_400,
+            pin_tries: 2,
         };
         let mut told = BTreeMap::new();
         for cause in Refusal::ALL {

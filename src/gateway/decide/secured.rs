@@ -243,6 +243,7 @@ fn ordered<'a>(
         at_most: Some((amount, order.currency)),
         shown,
         reference: Some(reference_of(order)),
+        pin: None,
         arrival: place.arrival,
     }
 }
@@ -280,6 +281,7 @@ fn refuse(
             at_most: None,
             shown: false,
             reference: None,
+            pin: None,
             arrival: place.arrival,
         },
     };
@@ -414,6 +416,9 @@ fn refused_code(cause: Refusal) -> OutcomeCode {
         Refusal::CoolingOff
         | Refusal::NotTrusted
         | Refusal::WrongAgain
+        | Refusal::PinNeeded
+        | Refusal::PinWrong
+        | Refusal::PinBlocked
         | Refusal::NotPaid
         | Refusal::Protocol => OutcomeCode::Temporary,
     }

@@ -251,6 +251,7 @@ fn refusal(
         plain_cap: plain_cap.unwrap_or_default(),
         left: line.credit_left(),
         cooling_off_s: policy.cooling_off_s,
+        pin_tries: line.pin.map_or(0, |pin| pin.tries_left()),
     };
     told.reply(cause)
 }

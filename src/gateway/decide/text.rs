@@ -112,6 +112,7 @@ fn plain(
         at_most: None,
         shown: false,
         reference: None,
+        pin: None,
         arrival,
     }
 }

@@ -18,7 +18,7 @@ use crate::domain::refusal::Refusal;
 use crate::gateway::context::Context;
 use crate::gateway::decide::instructions::instructed;
 use crate::gateway::decide::pay::{self, Goods, Order};
-use crate::gateway::decide::{speech, text};
+use crate::gateway::decide::{pin, speech, text};
 use crate::gateway::identity;
 use crate::gateway::member::{Arrival, ArrivalEnd, Outcome, UssdOrder, UssdWish};
 use crate::gateway::record::Channel;
@@ -40,6 +40,11 @@ pub(super) fn arrived(
         (Some(_), _) if !arrival.trusted => (None, ArrivalEnd::Answered, Reply::PlainNotTrusted),
         (Some(subscriber), UssdWish::Order(order)) => {
             ordered(world, arrival, subscriber, order, context)
+        }
+        (Some(subscriber), UssdWish::Pin { old, new }) => {
+            let pins = (old.as_ref(), new);
+            let (end, reply) = pin::chosen(world, arrival, subscriber, pins, context);
+            (None, end, reply)
         }
         (Some(subscriber), UssdWish::Language(language)) => {
             speak(world, subscriber, *language);
@@ -78,6 +83,8 @@ fn ordered(
         let reply = speech::of(world, record, subscriber, context);
         return (Some(known.purchase), ArrivalEnd::Repeated, reply);
     }
+    let pin = wish.pin.as_ref();
+    let pin = pin.map(|pin| pin::tried(world, subscriber, pin, context));
     let order = |short_code, goods| Order {
         subscriber,
         channel: Channel::Ussd,
@@ -86,6 +93,7 @@ fn ordered(
         at_most: wish.shown,
         shown: wish.shown.is_some(),
         reference: None,
+        pin,
         arrival,
     };
     let order = match &wish.command {
@@ -136,7 +144,7 @@ fn placed(world: &mut World, order: &Order<'_>, wish: &UssdOrder, context: &Cont
         (pay::refuse(world, order, cause, context), Err(cause))
     };
     let at = world.now;
-    if result != Err(Refusal::TooMany)
+    if !result.is_err_and(is_forgotten)
         && let Some(line) = world.lines.change(&subscriber)
     {
         line.recent.remember_plain(PlainOrder {
@@ -164,6 +172,14 @@ fn placed(world: &mut World, order: &Order<'_>, wish: &UssdOrder, context: &Cont
 fn paid_before(world: &World, id: PurchaseId, subscriber: SubscriberId) -> bool {
     let record = world.purchases.get(&id);
     record.is_some_and(|record| record.subscriber == Some(subscriber) && record.paid.is_some())
+}
+
+/// Refusals after which the same order is another try, not a repetition.
+const fn is_forgotten(cause: Refusal) -> bool {
+    matches!(
+        cause,
+        Refusal::TooMany | Refusal::PinNeeded | Refusal::PinWrong | Refusal::PinBlocked
+    )
 }
 
 /// The language is in none of a line's hot columns: the row is written whole.

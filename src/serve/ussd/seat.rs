@@ -32,24 +32,36 @@ impl Seat {
     /// What the books are asked for.
     pub(super) fn wish(&self, wish: &Wish, room_since: Millis) -> UssdWish {
         match wish {
-            Wish::Order { command, shown } => UssdWish::Order(UssdOrder {
+            Wish::Order {
+                command,
+                shown,
+                pin,
+            } => UssdWish::Order(UssdOrder {
                 command: command.clone(),
                 shown: shown.map(|price| (price.amount, price.currency)),
+                pin: pin.clone(),
                 session: self.named.clone(),
                 room_since,
             }),
             Wish::Language(language) => UssdWish::Language(*language),
+            Wish::Pin { old, new } => UssdWish::Pin {
+                old: old.clone(),
+                new: new.clone(),
+            },
         }
     }
 
-    /// What proves the order later: what was dialled, or what was shown and said yes to.
+    /// What proves the order later: what was dialled, or what was shown and said yes to. No PIN.
     pub(super) fn evidence(&self, wish: &Wish) -> String {
         match wish {
             Wish::Order {
                 command,
                 shown: Some(price),
+                ..
             } => format!("{} {command} = {price}", self.code),
-            Wish::Order { shown: None, .. } | Wish::Language(_) => self.code.as_ref().to_owned(),
+            Wish::Order { shown: None, .. } | Wish::Language(_) | Wish::Pin { .. } => {
+                self.code.as_ref().to_owned()
+            }
         }
     }
 }

@@ -205,6 +205,7 @@ impl Books for FakeBooks {
             | Member::CloseBatch { .. }
             | Member::BatchWritten { .. }
             | Member::SweepSent { .. }
+            | Member::ResetPin { .. }
             | Member::SweepParts { .. } => panic!("no route submits this"),
         })
     }
