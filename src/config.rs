@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::auth::sim_keys::Master;
-use crate::config::faults::Faults;
+use crate::config::aggregator::AggregatorConfig;
+use crate::config::faults::{Faults, KeyFault};
 use crate::config::files::Origin;
+use crate::config::gsup::GsupConfig;
 use crate::config::keys::{CardProfileConfig, KeysConfig};
 use crate::config::places::{
     ExportConfig, HttpConfig, LogConfig, MetricsConfig, NodeConfig, StoreConfig, TextsConfig,
@@ -27,8 +29,10 @@ use crate::gateway::policy::Policy;
 use crate::sms::SmscAlphabet;
 use crate::sms::segments::{SegmentRules, SegmentedText};
 
+pub mod aggregator;
 pub mod faults;
 pub mod files;
+pub mod gsup;
 pub mod keys;
 pub mod places;
 pub mod postgres;
@@ -58,6 +62,10 @@ pub struct Config {
     pub purchase: PurchaseConfig,
     /// `[ussd]`
     pub ussd: UssdConfig,
+    /// `[[aggregator]]`, each with a name of its own.
+    pub aggregator: Vec<AggregatorConfig>,
+    /// `[[gsup]]`, each with a name of its own.
+    pub gsup: Vec<GsupConfig>,
     /// `[billing]`
     pub billing: BillingConfig,
     /// `[[class]]`, among them `standard`.
@@ -106,6 +114,8 @@ impl Config {
         let metrics = from.section("metrics", example);
         let purchase = from.section("purchase", example);
         let ussd = from.section("ussd", example);
+        let aggregator: Vec<Placed<AggregatorConfig>> = from.sections("aggregator", example);
+        let gsup: Vec<Placed<GsupConfig>> = from.sections("gsup", example);
         let billing = from.section("billing", example);
         let class: Vec<Placed<ClassConfig>> = from.sections("class", example);
         let tax: Vec<Placed<TaxConfig>> = from.sections("tax", example);
@@ -117,11 +127,15 @@ impl Config {
         unlike(from, "name", &card_profile, |card| Arc::clone(&card.name));
         keys::apart(from, keys.as_ref(), &card_profile);
         unlike(from, "name", &smsc, |smsc| Arc::clone(&smsc.name));
+        unlike(from, "name", &aggregator, |one| Arc::clone(&one.name));
+        unlike(from, "name", &gsup, |hlr| Arc::clone(&hlr.name));
         unlike(from, "name", &class, |class| Arc::clone(&class.name));
         unlike(from, "code", &tax, |tax| Arc::clone(&tax.code));
         unlike(from, "currency", &fee, |fee| fee.currency);
         has_standard(from, &class);
         binds_fit(from, &smsc);
+        fit_smscs(from, &aggregator, &smsc, AggregatorConfig::unfit);
+        fit_smscs(from, &gsup, &smsc, GsupConfig::unfit);
         reading.finish(&SECTIONS)?;
 
         let (Some(node), Some(store), Some(keys), Some(http), Some(metrics)) =
@@ -145,6 +159,8 @@ impl Config {
             metrics: origin.keep("metrics", metrics),
             purchase: origin.keep("purchase", purchase),
             ussd: origin.keep("ussd", ussd),
+            aggregator: origin.keep_all("aggregator", aggregator),
+            gsup: origin.keep_all("gsup", gsup),
             billing: origin.keep("billing", billing),
             class: origin.keep_all("class", class),
             tax: origin.keep_all("tax", tax),
@@ -347,6 +363,21 @@ fn binds_fit(reading: &mut Reading<'_>, binds: &[Placed<SmscConfig>]) {
     }
 }
 
+/// Sections that name an SMSC name one that there is.
+fn fit_smscs<T: Section>(
+    reading: &mut Reading<'_>,
+    entries: &[Placed<T>],
+    smscs: &[Placed<SmscConfig>],
+    unfit: fn(&T, &[SmscConfig]) -> Option<KeyFault>,
+) {
+    let smscs: Vec<SmscConfig> = smscs.iter().map(|smsc| smsc.value.clone()).collect();
+    for entry in entries.iter().filter(|entry| !entry.mended) {
+        if let Some(KeyFault { key, problem }) = unfit(&entry.value, &smscs) {
+            reading.fault(&entry.lines, &key, problem);
+        }
+    }
+}
+
 /// The files `*.toml` of an operator's folder, if there is one.
 fn text_files(folder: Option<&Path>) -> Result<BTreeMap<String, String>, ConfigError> {
     let Some(folder) = folder else {
@@ -380,7 +411,7 @@ fn lines_of(errors: &[TextError]) -> String {
     lines.join("\n")
 }
 
-const SECTIONS: [&str; 16] = [
+const SECTIONS: [&str; 18] = [
     "node",
     "store",
     "keys",
@@ -390,6 +421,8 @@ const SECTIONS: [&str; 16] = [
     "metrics",
     "purchase",
     "ussd",
+    "aggregator",
+    "gsup",
     "billing",
     "class",
     "tax",

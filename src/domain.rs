@@ -8,6 +8,7 @@ pub mod card;
 pub mod catalogue;
 pub mod charge;
 pub mod ids;
+pub mod imsi;
 pub mod ledger;
 pub mod merchant;
 pub mod money;

@@ -1,12 +1,14 @@
-//! What terminals, kiosks and those who watch ask by HTTP.
+//! What terminals, kiosks, aggregators and those who watch ask by HTTP.
 //!
 //! ```text
 //! Doorway (places, TLS, slow callers) ─► router ─► around (correlator, headers, counters)
 //!     ├─ /v1/terminals/{id}/acks …   terminals ─► Books          Wakes ◄─ each commit
 //!     ├─ /v1/kiosks/{id}/orders      kiosk     ─► Books
+//!     ├─ /v1/ussd/{aggregator}       aggregators ─► desk
 //!     └─ /healthz /readyz /openapi.json
 //! ```
-//! No number of a subscriber is ever in a request or an answer here, and no token in a log.
+//! No number of a subscriber is ever in a request or an answer here but an aggregator's, and neither
+//! number nor token in a log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +22,7 @@ use axum::routing::{get, post};
 
 use crate::domain::Millis;
 use crate::gateway::books::Books;
+use crate::http::aggregators::Aggregators;
 use crate::http::boots::Boots;
 use crate::http::connection::Turn;
 use crate::http::doorway::Doorway;
@@ -28,6 +31,7 @@ use crate::http::metrics::HttpMetrics;
 use crate::http::problem::Problem;
 use crate::http::wakes::Wakes;
 
+pub mod aggregators;
 mod body;
 mod boots;
 mod connection;
@@ -105,12 +109,15 @@ impl std::fmt::Debug for Surroundings {
     }
 }
 
-/// Every route for terminals, kiosks and health.
+/// Every route for terminals, kiosks, aggregators and health.
 ///
 /// # Errors
 ///
 /// When the API's description can't be written, which a test shows not to happen.
-pub fn router<B: Books>(state: HttpState<B>) -> Result<Router, serde_json::Error> {
+pub fn router<B: Books>(
+    state: HttpState<B>,
+    aggregators: Aggregators,
+) -> Result<Router, serde_json::Error> {
     let readiness = state.readiness.clone();
     let state = Arc::new(state);
     let routes = Router::new()
@@ -129,6 +136,7 @@ pub fn router<B: Books>(state: HttpState<B>) -> Result<Router, serde_json::Error
         )
         .route("/v1/kiosks/{id}/orders", post(kiosk::order::<B>))
         .with_state(Arc::clone(&state))
+        .merge(aggregators.routes())
         .merge(health::routes(readiness))
         .merge(openapi::routes()?)
         .fallback(no_such_path)
@@ -231,12 +239,13 @@ async fn no_such_method() -> Problem {
     Problem::new(status, "METHOD_NOT_ALLOWED", "no such method here")
 }
 
-const ROUTES: [&str; 8] = [
+const ROUTES: [&str; 9] = [
     "/v1/terminals/{id}/acks",
     "/v1/terminals/{id}/acks/{n}/accept",
     "/v1/terminals/{id}/acks/{n}/withdraw",
     "/v1/terminals/{id}/acks/{n}/result",
     "/v1/kiosks/{id}/orders",
+    aggregators::ROUTE,
     "/healthz",
     "/readyz",
     "/openapi.json",

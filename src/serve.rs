@@ -11,6 +11,7 @@
 //! orders that it can't carry out.
 
 mod asking;
+mod carriers;
 mod commits;
 mod deliveries;
 mod error;
@@ -45,20 +46,23 @@ use crate::gateway::books::StoreError;
 use crate::gateway::context::Context;
 use crate::gateway::deadlines::{DeadlineLimits, Deadlines};
 use crate::gateway::upkeep::Upkeep as _;
+use crate::http::aggregators::Aggregators;
 use crate::http::doorway::{Doorway, Transport};
 use crate::http::health::{Readiness, Scraped, metrics_router};
 use crate::http::metrics::HttpMetrics;
 use crate::http::wakes::Wakes;
 use crate::http::{HttpSettings, HttpState, Surroundings};
 use crate::serve::asking::Ask;
+use crate::serve::carriers::Carriers;
 use crate::serve::commits::{Commits, keep_journal};
 use crate::serve::figures::Figures;
-use crate::serve::links::{Bind, Binds, Desks, Started};
+use crate::serve::links::{Bind, Binds, Started};
 use crate::serve::outbox::{Outbox, Way};
 use crate::serve::reach::{SmscReach, keep_reach};
 use crate::serve::running::{Part, Running, Stage, ending};
 use crate::serve::steady::Steady;
 use crate::serve::timers::{Timers, claim_messages, keep_house};
+use crate::serve::ussd::Desks;
 use crate::serve::watched::{Pulse, Watched};
 use crate::store::{Place, PostgresOptions, PostgresTls, Store, StoreOptions, Writer};
 use crate::telemetry::{self, Metrics};
@@ -213,20 +217,34 @@ impl Gateway {
             })
         });
         let (quieting, quiet) = mpsc::channel(1);
+        let desks = Desks {
+            books: Watched::new(self.store.clone(), Arc::clone(&pulse)),
+            views: self.store.clone(),
+            config: self.config.ussd.clone(),
+            purchase: self.config.purchase,
+            ussd: self.ussd,
+            context: self.context,
+            surroundings: self.surroundings.clone(),
+            metrics: self.metrics.purchases.clone(),
+        };
         let binds = Binds {
             books: Watched::new(self.store.clone(), Arc::clone(&pulse)),
             surroundings: self.surroundings.clone(),
             metrics: self.metrics.clone(),
             purchase: self.config.purchase,
-            ussd: Desks {
-                config: self.config.ussd.clone(),
-                ussd: self.ussd,
-                context: self.context,
-                views: self.store.clone(),
-            },
-            quieting,
+            ussd: desks.clone(),
+            quieting: quieting.clone(),
         };
         let Started { ways, asker, stats } = binds.start(self.binds, &mut running)?;
+        let carriers = Carriers {
+            desks,
+            reaches: &self.reaches,
+            counts: &self.metrics.ussd,
+            quieting,
+        };
+        let aggregators = carriers.aggregators(&self.config.aggregator, &mut running)?;
+        carriers.hlrs(&self.config.gsup, &self.metrics.gsup, &mut running)?;
+        drop(carriers);
         let file = self.config.store.postgres.is_none();
         let books = file.then(|| self.config.store.path.clone());
         let health = health::watch(stats, books, self.readiness.clone());
@@ -241,6 +259,7 @@ impl Gateway {
         };
         flow.start(ways, asker, &mut running);
         let listeners = Listeners {
+            aggregators,
             wakes: self.wakes,
             readiness: self.readiness,
             metrics: self.http_metrics,
@@ -351,6 +370,7 @@ impl Flow {
 
 /// What answers by HTTP.
 struct Listeners {
+    aggregators: Aggregators,
     wakes: Wakes,
     readiness: Readiness,
     metrics: HttpMetrics,
@@ -373,7 +393,8 @@ impl Listeners {
             flow.surroundings.clone(),
             settings,
         );
-        let router = crate::http::router(state).map_err(ServeError::Description)?;
+        let router = crate::http::router(state, self.aggregators);
+        let router = router.map_err(ServeError::Description)?;
         let shutdown = self.wakes.close_after(running.reached(Stage::Closing));
         let serving = crate::http::serve(self.doorway, router, shutdown);
         running.start(Part::Http, async {

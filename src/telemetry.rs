@@ -13,12 +13,14 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::places::{LogConfig, LogFormat, LogLevel};
+use crate::telemetry::gsup::GsupMetrics;
 use crate::telemetry::links::LinkCounters;
 use crate::telemetry::purchases::PurchaseMetrics;
 use crate::telemetry::storage::StorageMetrics;
 use crate::telemetry::ussd::UssdMetrics;
 
 pub mod clock;
+pub mod gsup;
 pub mod histogram;
 pub mod links;
 pub mod purchases;
@@ -75,6 +77,8 @@ pub struct Metrics {
     pub links: LinkCounters,
     /// USSD sessions.
     pub ussd: UssdMetrics,
+    /// Connections to HLRs.
+    pub gsup: GsupMetrics,
 }
 
 impl Metrics {
@@ -86,6 +90,7 @@ impl Metrics {
             storage: StorageMetrics::register(registry),
             links: LinkCounters::register(registry),
             ussd: UssdMetrics::register(registry),
+            gsup: GsupMetrics::register(registry),
         }
     }
 }

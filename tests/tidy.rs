@@ -2,7 +2,7 @@
 //! what stays out of the pure part, and how files are named. `design` and `ARCHITECTURE.md` say why.
 //!
 //! ```text
-//! commands, serve ─► smpp/link http store export config telemetry ─► gateway ─► pure
+//! commands, serve ─► smpp/link gsup/link http store export config telemetry ─► gateway ─► pure
 //! ```
 //! An arrow may skip layers, but never goes up, nor round in a circle.
 
@@ -23,14 +23,18 @@ mod supply;
 #[path = "tidy/tokens.rs"]
 mod tokens;
 
-/// Bytes, values and `now` in, values out. `smpp` is all of it but `smpp/link`: pdu, session, ussd.
-const PURE: &[&str] = &["domain", "sms", "auth", "dialogue", "sv", "vend", "smpp"];
+/// Bytes, values and `now` in, values out. `smpp` and `gsup` are all but
+/// their `link`.
+const PURE: &[&str] = &[
+    "domain", "sms", "auth", "dialogue", "sv", "vend", "smpp", "gsup", "ussd",
+];
 /// Joins the pure parts, and owns the traits that I/O implements.
 const FLOW: &[&str] = &["gateway"];
 /// What every module that does I/O needs, and nothing that could decide anything.
 const SETTINGS: &[&str] = &["config", "telemetry"];
 const IO: &[&str] = &[
     "smpp/link",
+    "gsup/link",
     "http",
     "store",
     "export",
@@ -48,6 +52,7 @@ const ARROWS: &[(&str, &[&[&str]])] = &[
     // The peers of the gateway: whoever wrote them can't have seen it, so wire formats only.
     ("simulator", &[PURE]),
     ("smpp/link", &[SETTINGS, FLOW, PURE]),
+    ("gsup/link", &[SETTINGS, FLOW, PURE]),
     ("http", &[SETTINGS, FLOW, PURE]),
     ("store", &[SETTINGS, FLOW, PURE]),
     ("export", &[SETTINGS, FLOW, PURE]),
@@ -61,6 +66,8 @@ const ARROWS: &[(&str, &[&[&str]])] = &[
     ("sv", &[PURE]),
     ("vend", &[PURE]),
     ("smpp", &[PURE]),
+    ("gsup", &[PURE]),
+    ("ussd", &[PURE]),
 ];
 
 /// What `PURE` and `FLOW` never name: time, chance and I/O come to them as arguments.

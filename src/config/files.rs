@@ -63,10 +63,6 @@ impl Config {
             if let Some(problem) = client.and_then(|client| open_to_others(&client.key_file)) {
                 warn("tls.client.key_file", problem);
             }
-            if smsc.ussd_dialect.is_some() {
-                let problem = "is kept for later: this version carries no USSD".to_owned();
-                warn("ussd_dialect", problem);
-            }
         }
         let key = self.http.tls.as_ref().map(|tls| &tls.key_file);
         if let Some(problem) = key.and_then(|key| open_to_others(key)) {

@@ -124,6 +124,18 @@ impl Ussd {
     }
 }
 
+/// What can't be dialled: 3GPP TS 22.090 clause 4.
+pub(super) fn bad_service_code(key: &'static str, code: &str) -> Option<KeyFault> {
+    let inner = code.strip_prefix('*').and_then(|c| c.strip_suffix('#'));
+    let inner = inner.unwrap_or("");
+    let is_code = inner.len() <= CODE_MAX
+        && inner
+            .split('*')
+            .all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit()));
+    let problem = "must be digits between * and #, such as \"*778#\"";
+    (!is_code).then(|| fault(key, problem.to_owned()))
+}
+
 /// The shipped dialects and the operator's own, by name.
 fn known_dialects(
     files: BTreeMap<String, String>,
@@ -175,12 +187,11 @@ impl Section for UssdConfig {
             (!(1..=most).contains(&value)).then(|| fault(key, format!("must be 1 to {most}")))
         };
         let sessions = u32::try_from(self.sessions_max).unwrap_or(u32::MAX);
-        let inner = self.service_code.strip_prefix('*');
-        let inner = inner.and_then(|code| code.strip_suffix('#')).unwrap_or("");
-        let is_code = !inner.is_empty() && inner.bytes().all(|b| b.is_ascii_digit());
+        let inner = self.service_code.trim_matches(['*', '#']);
         [
-            (!is_code).then(|| {
-                let problem = "must be digits between * and #, such as \"*778#\"";
+            bad_service_code("service_code", &self.service_code),
+            inner.contains('*').then(|| {
+                let problem = "must have no * inside: results by SMS come from its digits";
                 fault("service_code", problem.to_owned())
             }),
             within("answer_within_s", self.answer_within_s, 600),
@@ -193,3 +204,6 @@ impl Section for UssdConfig {
         .collect()
     }
 }
+
+/// Longer than any that is given out.
+const CODE_MAX: usize = 24;

@@ -7,7 +7,7 @@
 //!                  └──────────────────────────────────────────────────────┘
 //! ```
 //! Only [`Step::Submit`] can pay, and it comes from a confirmed advice of charge with the whole
-//! price, or from a code that was dialled whole. Everything before it is forgotten at no cost.
+//! price, or from a code that was dialled whole; never from what may be old: `heard_before`. Everything before it is forgotten at no cost.
 
 mod dialled;
 mod menu;
@@ -33,7 +33,7 @@ use crate::domain::catalogue::{ItemCode, Quantity, ShortCode};
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::pin::Pin;
 use crate::domain::pon::Pon;
-use crate::sms::SmscAlphabet;
+use crate::sms::ussd_string::StringForm;
 
 /// Where a caller is in the menu.
 #[derive(Clone, Debug, Default)]
@@ -54,8 +54,8 @@ pub struct Guide<'a> {
     pub menu: &'a Menu,
     /// What is said of orders.
     pub texts: &'a Texts,
-    /// How the centre carries text in its default alphabet.
-    pub alphabet: SmscAlphabet,
+    /// What a page has room for.
+    pub form: StringForm,
     /// The service code, such as `*778#`.
     pub service: &'a str,
 }
@@ -140,6 +140,8 @@ enum Place {
     Reading,
     /// What was confirmed is at the books.
     Submitted,
+    /// The last text is being read.
+    Closing,
 }
 
 /// An order whose whole price is shown.
@@ -173,6 +175,7 @@ impl Dialogue {
             Place::Languages(_) => "languages",
             Place::Reading => "reading",
             Place::Submitted => "submitted",
+            Place::Closing => "closing",
         }
     }
 
@@ -199,9 +202,40 @@ impl Dialogue {
         Step::Look(Question::Account)
     }
 
+    /// As [`Self::dialled`], for a code that may have been dialled a while ago, in a session that
+    /// nobody remembers: nothing is paid by it, but its whole price is shown.
+    pub fn dialled_before(&mut self, code: &str, guide: &Guide<'_>) -> Step {
+        self.place = Place::Opening(Dialled::read(code, guide.service));
+        Step::Look(Question::Account)
+    }
+
+    /// As [`Self::heard`], for an answer that may have been given before, in a session that nobody
+    /// remembers: a price that was said yes to is shown again, and nothing is asked of the books but
+    /// the language.
+    pub fn heard_before(&mut self, text: &str, guide: &Guide<'_>) -> Step {
+        if matches!(self.place, Place::Confirm(_)) && is_yes(typed_in(text)) {
+            return Step::Show(self.pages.shown());
+        }
+        let before = self.clone();
+        match self.heard(text, guide) {
+            Step::Submit(Wish::Order { .. } | Wish::Pin { .. }) => {
+                *self = before;
+                Step::Show(self.pages.shown())
+            }
+            step @ (Step::Look(_)
+            | Step::Show(_)
+            | Step::Close(_)
+            | Step::Submit(Wish::Language(_))) => step,
+        }
+    }
+
     /// The caller answered what was shown.
     pub fn heard(&mut self, text: &str, guide: &Guide<'_>) -> Step {
-        let typed = text.trim().trim_end_matches('#');
+        let typed = typed_in(text);
+        if self.place == Place::Closing {
+            self.pages.turn();
+            return self.closing_page();
+        }
         if typed == "0" {
             return match self.pages.turn() {
                 Some(page) => Step::Show(page),
@@ -252,7 +286,9 @@ impl Dialogue {
                 self.pin_typed(typed, guide)
             }
             Place::Purchases | Place::Bill | Place::Pin | Place::Reading => self.back(guide),
-            Place::Begun | Place::Opening(_) | Place::Submitted => self.wrong(guide),
+            Place::Begun | Place::Opening(_) | Place::Submitted | Place::Closing => {
+                self.wrong(guide)
+            }
         }
     }
 
@@ -290,6 +326,14 @@ impl Dialogue {
         self.language = Some(language);
         self.path.clear();
         self.go_to(0, guide)
+    }
+
+    /// The last text, page by page where one has no room for it.
+    pub fn closing(&mut self, text: &str, guide: &Guide<'_>) -> Step {
+        let more = self.text("more", guide);
+        self.pages = Pages::of(text, &more, "", guide.form);
+        self.place = Place::Closing;
+        self.closing_page()
     }
 
     fn go_to(&mut self, to: usize, guide: &Guide<'_>) -> Step {
@@ -361,7 +405,7 @@ impl Dialogue {
                 self.ask(Place::AskLimit(currency), &text, guide)
             }
             Place::Confirm(offer) => match (typed, &offer.command) {
-                ("1", _) => self.agreed(*offer, guide),
+                (yes, _) if is_yes(yes) => self.agreed(*offer, guide),
                 (
                     "2",
                     Command::Buy {
@@ -393,7 +437,8 @@ impl Dialogue {
             | Place::NewPin(_)
             | Place::PinAgain { .. }
             | Place::Reading
-            | Place::Submitted => self.wrong(guide),
+            | Place::Submitted
+            | Place::Closing => self.wrong(guide),
         }
     }
 
@@ -409,6 +454,39 @@ impl Dialogue {
     fn look(&mut self, place: Place, question: Question) -> Step {
         self.place = place;
         Step::Look(question)
+    }
+}
+
+fn typed_in(text: &str) -> &str {
+    text.trim().trim_end_matches('#')
+}
+
+/// To an advice of charge.
+fn is_yes(typed: &str) -> bool {
+    typed == "1"
+}
+
+/// What a dialled order is for; none for what is no order.
+fn wanted(command: &Command) -> Option<Wanted> {
+    match command {
+        Command::Buy {
+            short_code,
+            item,
+            quantity,
+            ..
+        } => Some(Wanted::Item {
+            short_code: *short_code,
+            item: *item,
+            quantity: *quantity,
+        }),
+        Command::PayPon { pon, .. } => Some(Wanted::Pon(*pon)),
+        Command::PayAmount { .. }
+        | Command::List(_)
+        | Command::Balance
+        | Command::Limit(_)
+        | Command::Stop
+        | Command::Start(_)
+        | Command::Help => None,
     }
 }
 

@@ -20,6 +20,7 @@ use crate::domain::Millis;
 use crate::domain::catalogue::{ItemCode, Quantity, ShortCode};
 use crate::domain::charge::{self, Charge};
 use crate::domain::ids::{MerchantId, PurchaseId};
+use crate::domain::imsi::Imsi;
 use crate::domain::merchant::{Item, Merchant, Terminal};
 use crate::domain::money::MinorUnits;
 use crate::domain::msisdn::Msisdn;
@@ -41,6 +42,13 @@ pub trait Browse: Clone + Send + Sync + 'static {
     /// The line that has this number today.
     fn line(&self, msisdn: Msisdn)
     -> impl Future<Output = Result<Option<Line>, StoreError>> + Send;
+
+    /// The number of today of whoever has the card with this IMSI; none when nobody has, or when it
+    /// can't be said who.
+    fn number_of(
+        &self,
+        imsi: &Imsi,
+    ) -> impl Future<Output = Result<Option<Msisdn>, StoreError>> + Send;
 
     /// The terminal with this short code, and whose it is.
     fn shop(

@@ -1,11 +1,11 @@
-//! Reads a small JSON body, and says which field is wrong.
+//! Reads a small body, JSON or a form, and says which field is wrong.
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::{Form, Json};
 use serde::de::DeserializeOwned;
 
 use crate::http::problem::Problem;
@@ -17,7 +17,49 @@ use crate::http::problem::Problem;
 /// 408 when it comes too slowly, 413 above [`BODY_MAX`], 415 when it is not called JSON, 400 with
 /// the field's name when it is not `T`.
 pub(super) async fn read<T: DeserializeOwned>(request: Request) -> Result<Option<T>, Problem> {
-    let is_json = is_json(request.headers());
+    let is_json = is_called(request.headers(), JSON);
+    let octets = whole(request).await?;
+    if octets.is_empty() {
+        return Ok(None);
+    }
+    if !is_json {
+        return Err(unsupported("the body must be application/json"));
+    }
+    from_json(&octets)
+}
+
+/// As [`read`], of a form too.
+///
+/// # Errors
+///
+/// As [`read`].
+pub(super) async fn read_form_or_json<T: DeserializeOwned>(
+    request: Request,
+) -> Result<Option<T>, Problem> {
+    let headers = request.headers();
+    let (is_json, is_form) = (is_called(headers, JSON), is_called(headers, FORM));
+    let octets = whole(request).await?;
+    if octets.is_empty() {
+        return Ok(None);
+    }
+    if is_json {
+        return from_json(&octets);
+    }
+    if !is_form {
+        return Err(unsupported("the body must be a form or application/json"));
+    }
+    let form = Request::builder()
+        .method(Method::POST)
+        .header(header::CONTENT_TYPE, FORM)
+        .body(octets.into())
+        .map_err(|_| Problem::invalid("the body can't be read"))?;
+    match Form::<T>::from_request(form, &()).await {
+        Ok(Form(body)) => Ok(Some(body)),
+        Err(rejection) => Err(Problem::invalid(plain(&rejection.body_text()))),
+    }
+}
+
+async fn whole(request: Request) -> Result<Bytes, Problem> {
     let whole = tokio::time::timeout(BODY_WITHIN, Bytes::from_request(request, &())).await;
     let Ok(octets) = whole else {
         let message = "the body did not come in time";
@@ -27,36 +69,36 @@ pub(super) async fn read<T: DeserializeOwned>(request: Request) -> Result<Option
             message,
         ));
     };
-    let octets = octets.map_err(|rejection| {
+    octets.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             let message = format!("a body has at most {BODY_MAX} octets");
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", message)
         } else {
             Problem::invalid("the body can't be read")
         }
-    })?;
-    if octets.is_empty() {
-        return Ok(None);
-    }
-    if !is_json {
-        let message = "the body must be application/json";
-        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return Err(Problem::new(status, "UNSUPPORTED_MEDIA_TYPE", message));
-    }
-    match Json::<Option<T>>::from_bytes(&octets) {
+    })
+}
+
+fn from_json<T: DeserializeOwned>(octets: &[u8]) -> Result<Option<T>, Problem> {
+    match Json::<Option<T>>::from_bytes(octets) {
         Ok(Json(body)) => Ok(body),
         Err(rejection) => Err(Problem::invalid(plain(&rejection.body_text()))),
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+fn unsupported(message: &str) -> Problem {
+    let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    Problem::new(status, "UNSUPPORTED_MEDIA_TYPE", message)
+}
+
+fn is_called(headers: &HeaderMap, name: &str) -> bool {
     let media = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
     let essence = media
         .and_then(|media| media.split(';').next())
         .map(str::trim);
-    essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
+    essence.is_some_and(|essence| essence.eq_ignore_ascii_case(name))
 }
 
 /// Leaves out what the library says about itself.
@@ -67,6 +109,8 @@ fn plain(text: &str) -> String {
     format!("body: {told}")
 }
 
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
 /// Several times the largest body there is.
 pub(super) const BODY_MAX: usize = 4_096;
 /// Enough for 4 KiB by the slowest modem.

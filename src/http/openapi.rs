@@ -109,7 +109,8 @@ fn served(document: Bytes) -> Response {
 #[openapi(
     info(
         title = "svgate",
-        description = "What vending machines, kiosks and merchants' servers ask the gateway.",
+        description = "What vending machines, kiosks, merchants' servers and USSD aggregators ask \
+                       the gateway.",
     ),
     components(schemas(ProblemJson)),
     paths(
@@ -118,28 +119,48 @@ fn served(document: Bytes) -> Response {
         super::terminals::withdraw,
         super::terminals::result,
         super::kiosk::order,
+        super::aggregators::dialogue,
         super::health::healthz,
         super::health::readyz,
     ),
     tags(
         (name = "terminals", description = "Learn of payments, and say what came of them"),
         (name = "kiosks", description = "Make orders that a subscriber pays by number"),
+        (name = "aggregators", description = "Carry USSD sessions to and fro"),
         (name = "operation", description = "For those who run the gateway"),
     ),
-    modifiers(&BearerToken),
+    modifiers(&Credentials),
 )]
 struct Document;
 
-struct BearerToken;
+struct Credentials;
 
-impl Modify for BearerToken {
+impl Modify for Credentials {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        let bearer = HttpBuilder::new()
-            .scheme(HttpAuthScheme::Bearer)
-            .description(Some("A terminal's token, from `svgate terminal token`"))
-            .build();
+        let scheme = |scheme, what| {
+            let scheme = HttpBuilder::new().scheme(scheme).description(Some(what));
+            SecurityScheme::Http(scheme.build())
+        };
         let components = openapi.components.get_or_insert_default();
-        components.add_security_scheme("terminal", SecurityScheme::Http(bearer));
+        for (name, kind, what) in [
+            (
+                "terminal",
+                HttpAuthScheme::Bearer,
+                "A terminal's token, from `svgate terminal token`",
+            ),
+            (
+                "aggregator",
+                HttpAuthScheme::Bearer,
+                "The token whose SHA-256 the configuration has for this aggregator",
+            ),
+            (
+                "aggregator_basic",
+                HttpAuthScheme::Basic,
+                "The aggregator's name, and the same token",
+            ),
+        ] {
+            components.add_security_scheme(name, scheme(kind, what));
+        }
     }
 }
 
@@ -152,17 +173,21 @@ mod tests {
         let document: serde_json::Value = serde_json::from_str(&document().unwrap()).unwrap();
         assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
         let paths = document["paths"].as_object().unwrap();
-        assert_eq!(paths.len(), 7);
+        assert_eq!(paths.len(), 8);
         for (path, operations) in paths.iter().filter(|(path, _)| path.starts_with("/v1/")) {
             for (method, operation) in operations.as_object().unwrap() {
                 let statuses = operation["responses"].as_object().unwrap();
-                for status in ["200", "400", "401", "403", "404", "409", "422", "503"] {
+                let (credential, refusals): (_, &[_]) = match path.as_str() {
+                    "/v1/ussd/{aggregator}" => ("aggregator", &["405", "413", "415"]),
+                    _ => ("terminal", &["403", "404", "409", "422"]),
+                };
+                for status in ["200", "400", "401", "503"].iter().chain(refusals) {
                     assert!(
-                        statuses.contains_key(status),
+                        statuses.contains_key(*status),
                         "{method} {path} lacks {status}"
                     );
                 }
-                assert_eq!(operation["security"][0]["terminal"], serde_json::json!([]));
+                assert_eq!(operation["security"][0][credential], serde_json::json!([]));
             }
         }
         assert_eq!(

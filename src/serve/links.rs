@@ -12,9 +12,7 @@ use tokio::sync::mpsc;
 use crate::auth::bad_mac_budget::{BadMacBudget, BudgetLimits};
 use crate::config::rules::PurchaseConfig;
 use crate::config::smsc::{Originator, SmscConfig};
-use crate::config::ussd::{Ussd, UssdConfig};
 use crate::gateway::books::Books;
-use crate::gateway::context::Context;
 use crate::gateway::intake::Origin;
 use crate::http::Surroundings;
 use crate::serve::asking::Ask;
@@ -23,9 +21,9 @@ use crate::serve::error::ServeError;
 use crate::serve::outbox::{Lane, Way};
 use crate::serve::reach::SmscReach;
 use crate::serve::running::{Part, Running, Stage, ending};
-use crate::serve::ussd::{Desk, DeskTerms, late};
+use crate::serve::ussd::{BindCarrier, Desk, Desks, Line};
 use crate::smpp::link::{Channels, Link, LinkStats, Submit};
-use crate::smpp::ussd::{Dialect, Sessions, Terms};
+use crate::smpp::ussd::Dialect;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::telemetry::links::LinkCounts;
@@ -88,7 +86,7 @@ pub(super) struct Binds<B> {
     pub(super) surroundings: Surroundings,
     pub(super) metrics: Metrics,
     pub(super) purchase: PurchaseConfig,
-    pub(super) ussd: Desks,
+    pub(super) ussd: Desks<B>,
     /// Dropped by each when everything was answered after closing.
     pub(super) quieting: mpsc::Sender<()>,
 }
@@ -160,7 +158,7 @@ impl<B: Books> Binds<B> {
 
     /// Whether subscribers are asked to pay by this bind's SMSC.
     fn asks_by(&self, config: &SmscConfig) -> bool {
-        self.ussd.config.ask_by.as_ref() == Some(&config.smsc())
+        self.ussd.ask_by() == Some(&config.smsc())
     }
 
     fn deliveries(
@@ -186,7 +184,7 @@ impl<B: Books> Binds<B> {
             terms: DeliveryTerms {
                 take_within: Duration::from_millis(u64::from(purchase.order_take_within_ms)),
                 repeat_ms: i64::from(purchase.plain_repeat_s).saturating_mul(1_000),
-                remember_ms: i64::from(purchase.plain_repeat_s.max(self.ussd.config.session_s))
+                remember_ms: i64::from(purchase.plain_repeat_s.max(self.ussd.session_s()))
                     .saturating_mul(1_000),
                 at_books_max: bind.config.unanswered_deliveries,
             },
@@ -202,56 +200,26 @@ impl<B: Books> Binds<B> {
         reach: &SmscReach,
         chance: &mut ChaCha20Rng,
         stats: Arc<LinkStats>,
-    ) -> Option<(Arc<Dialect>, Desk<B, Store>)> {
-        let (config, desks) = (&bind.config, &self.ussd);
-        let dialect = desks.ussd.dialects.get(&config.name)?;
-        let rules = &desks.config;
-        let ms = |seconds: u32| i64::from(seconds).saturating_mul(1_000);
-        let terms = Terms {
-            alphabet: config.alphabet,
-            answer_within_ms: ms(rules.answer_within_s),
-            session_ms: ms(rules.session_s),
-            sessions_max: rules.sessions_max,
-            late: late(&desks.ussd.menu, &rules.service_code),
-        };
-        let results_by = config.ussd_results_by.clone();
-        let purchase = &self.purchase;
-        let desk = Desk {
-            sessions: Sessions::new(Arc::clone(dialect), terms),
-            books: self.books.clone(),
-            views: desks.views.clone(),
-            menu: Arc::clone(&desks.ussd.menu),
-            context: Arc::clone(&desks.context),
-            origin: bind.origin(),
+    ) -> Option<(Arc<Dialect>, Desk<B, Store, BindCarrier>)> {
+        let config = &bind.config;
+        let dialect = self.ussd.dialect_of(&config.name)?;
+        let terms = self.ussd.bind_terms(config.alphabet);
+        let origin = bind.origin();
+        let submits = submits.clone();
+        let carrier = BindCarrier::new(Arc::clone(&dialect), terms, origin.clone(), stats, submits);
+        let line = Line {
+            origin,
             reach: reach.clone(),
-            chance: ChaCha20Rng::from_rng(chance),
-            clock: Arc::clone(&self.surroundings.now),
-            elapsed_us: Arc::clone(&self.surroundings.elapsed_us),
-            stats,
-            metrics: self.metrics.purchases.clone(),
             counts: self.metrics.ussd.bind(&config.name, &dialect.name),
-            submits: submits.clone(),
-            asks: None,
-            terms: DeskTerms {
-                service_code: Arc::clone(&rules.service_code),
-                results_by: results_by.unwrap_or_else(|| config.smsc()),
-                take_within: Duration::from_millis(u64::from(purchase.order_take_within_ms)),
-                session_ms: ms(rules.session_s),
-                repeat_ms: ms(purchase.ussd_repeat_s),
-                plain_repeat_ms: ms(purchase.plain_repeat_s),
-                under_way_max: rules.sessions_max.saturating_mul(2),
-            },
+            service_code: self.ussd.service_code(),
+            form: config.alphabet.into(),
+            results_by: config
+                .ussd_results_by
+                .clone()
+                .unwrap_or_else(|| config.smsc()),
         };
-        Some((Arc::clone(dialect), desk))
+        Some((dialect, self.ussd.open(carrier, line, chance)))
     }
-}
-
-/// What the desks of all binds work with.
-pub(super) struct Desks {
-    pub(super) config: UssdConfig,
-    pub(super) ussd: Ussd,
-    pub(super) context: Arc<Context>,
-    pub(super) views: Store,
 }
 
 /// Twice the window, so that the link always has the next one at hand.

@@ -32,6 +32,11 @@ impl SmscReach {
         Self { smsc, state }
     }
 
+    /// The SMSC.
+    pub(super) fn smsc(&self) -> &str {
+        &self.smsc
+    }
+
     /// One of its binds stands or does not.
     pub(super) fn tell(&self, bind: usize, bound: bool, now: Millis) {
         let mut state = self.state();

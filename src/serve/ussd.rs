@@ -1,27 +1,34 @@
-//! The desk at which one bind's USSD sessions are served.
+//! The desk at which USSD sessions are served, whatever carries them.
 //!
 //! ```text
-//! deliveries ─► Sessions ─► Dialogue ─┬─ Look ───► readers ──► found ─┐
-//!      │            ▲                 └─ Submit ─► writer ───► said ──┤
-//!      └─ 0 at once └──────────── Reply ◄─────────────────────────────┘─► submits ─► link
+//! what comes ─► Carrier ─► Dialogue ─┬─ Look ───► readers ──► found ─┐
+//!                  ▲                 └─ Submit ─► writer ───► said ──┤
+//!                  └──────────── Reply ◄─────────────────────────────┘
 //! ```
-//! The centre is answered before anything is said. One task owns the sessions, so nothing of them is
-//! locked; a session that dies while its order is at the books is told by SMS what became of it.
+//! One task owns the sessions of one bind or aggregator, so nothing of them is locked; a session
+//! that dies while its order is at the books is told by SMS what became of it.
 
+mod aggregator;
+mod bind;
+mod carrier;
+mod hlr;
+mod opening;
 mod seat;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng as _;
-use tokio::sync::mpsc::error::SendError;
-use tokio::sync::mpsc::{self, Permit};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+pub(super) use self::aggregator::AggregatorCarrier;
+pub(super) use self::bind::BindCarrier;
+use self::carrier::{Carrier, Taken};
+pub(super) use self::hlr::{HlrCarrier, find_callers};
+pub(super) use self::opening::{Desks, Line};
 use self::seat::Seat;
 use crate::dialogue::ussd_menu::{Found, Guide, Menu, Question, Step, Wish};
 use crate::gateway::books::{Books, StoreError};
@@ -34,15 +41,14 @@ use crate::serve::asking::{Ask, Asked};
 use crate::serve::reach::SmscReach;
 use crate::serve::running::Stage;
 use crate::serve::{Clock, Elapsed, millis};
-use crate::smpp::link::{Delivery, LinkStats, Submit};
-use crate::smpp::pdu::CommandStatus;
-use crate::smpp::ussd::{Event, Received, Reply, SessionId, Sessions};
+use crate::sms::ussd_string::StringForm;
 use crate::telemetry::purchases::{self, PurchaseMetrics};
 use crate::telemetry::ussd::BindUssd;
+use crate::ussd::{Event, Received, Reply, SessionId};
 
-/// Serves the USSD sessions of one bind.
-pub(super) struct Desk<B, V> {
-    pub(super) sessions: Sessions<Seat>,
+/// Serves the USSD sessions of one carrier.
+pub(super) struct Desk<B, V, C> {
+    pub(super) carrier: C,
     pub(super) books: B,
     /// What reads beside the books.
     pub(super) views: V,
@@ -53,10 +59,8 @@ pub(super) struct Desk<B, V> {
     pub(super) chance: ChaCha20Rng,
     pub(super) clock: Clock,
     pub(super) elapsed_us: Elapsed,
-    pub(super) stats: Arc<LinkStats>,
     pub(super) metrics: PurchaseMetrics,
     pub(super) counts: BindUssd,
-    pub(super) submits: mpsc::Sender<Submit>,
     /// Whom to ask to pay; none where nobody is.
     pub(super) asks: Option<mpsc::Receiver<Ask>>,
     pub(super) terms: DeskTerms,
@@ -67,6 +71,10 @@ pub(super) struct Desk<B, V> {
 pub(super) struct DeskTerms {
     /// What subscribers dial.
     pub(super) service_code: Arc<str>,
+    /// What a page has room for.
+    pub(super) form: StringForm,
+    /// Whom messages with results come from.
+    pub(super) results_from: Arc<str>,
     /// The SMSC by which results are sent as messages.
     pub(super) results_by: Arc<str>,
     /// An order that the writer has not taken by then is withdrawn.
@@ -85,24 +93,21 @@ pub(super) struct DeskTerms {
 enum Done {
     Found(SessionId, Result<Found, StoreError>),
     Decided(SessionId, Wish, Result<Outcome, StoreError>),
-    /// The centre did not take a text.
-    NotTaken(SessionId),
-    Taken(SessionId),
+    /// Whether a text of this session got through.
+    Taken(SessionId, bool),
 }
 
-impl<B: Books, V: Browse> Desk<B, V> {
-    /// Serves until the link is gone. `quiet` is dropped once, after closing, no order is at the
-    /// books.
+impl<B: Books, V: Browse, C: Carrier> Desk<B, V, C> {
+    /// Serves until nothing can come any more. `quiet` is dropped once, after closing, no order is
+    /// at the books.
     pub(super) async fn run(
         mut self,
-        mut deliveries: mpsc::Receiver<Delivery>,
+        mut came: mpsc::Receiver<C::Came>,
         mut stage: watch::Receiver<Stage>,
         quiet: mpsc::Sender<()>,
     ) {
         let mut under_way: JoinSet<Done> = JoinSet::new();
         let mut quiet = Some(quiet);
-        let mut binds = 0;
-        let submits = self.submits.clone();
         loop {
             let closed = *stage.borrow_and_update() >= Stage::Closing;
             if closed && under_way.is_empty() {
@@ -110,10 +115,10 @@ impl<B: Books, V: Browse> Desk<B, V> {
             }
             let wait = self.until_due();
             tokio::select! {
-                delivery = deliveries.recv() => match delivery {
-                    Some(delivery) => {
-                        self.see_binds(&mut binds);
-                        self.take(delivery, under_way.len());
+                came = came.recv() => match came {
+                    Some(came) => {
+                        self.look_at_carrier();
+                        self.take(came, under_way.len());
                     }
                     None => break,
                 },
@@ -125,17 +130,19 @@ impl<B: Books, V: Browse> Desk<B, V> {
                 Some(ask) = next_ask(&mut self.asks),
                     if under_way.len() < self.terms.under_way_max =>
                 {
-                    self.see_binds(&mut binds);
+                    self.look_at_carrier();
                     self.ask(ask, &mut under_way);
                 }
-                permit = submits.reserve(), if self.sessions.has_transmit() => {
-                    self.send(permit, &mut under_way);
+                sent = self.carrier.send() => {
+                    if let Some(Taken { session, taken }) = sent {
+                        under_way.spawn(async move { Done::Taken(session, taken.await) });
+                    }
                 }
-                // Nobody closes any more: then the link is what ends it.
+                // Nobody closes any more: then the carrier is what ends it.
                 Ok(()) = stage.changed() => {}
                 () = tokio::time::sleep(wait) => {
-                    self.see_binds(&mut binds);
-                    self.sessions.tick((self.clock)());
+                    self.look_at_carrier();
+                    self.carrier.tick((self.clock)());
                 }
             }
             self.carry_on(&mut under_way);
@@ -143,54 +150,34 @@ impl<B: Books, V: Browse> Desk<B, V> {
         drop(quiet);
     }
 
-    fn take(&mut self, delivery: Delivery, under_way: usize) {
-        let Delivery {
-            message, responder, ..
-        } = delivery;
-        let Some(phone) = self.origin.sender(&message.source) else {
-            // Letters and numbers of no known country: there is nobody to answer.
-            return responder.answer(CommandStatus::ESME_ROK);
-        };
-        let received = if under_way < self.terms.under_way_max {
-            let now = (self.clock)();
-            self.sessions.receive(phone, &message, now)
-        } else {
-            Received::Full
-        };
-        match received {
-            Received::Taken => responder.answer(CommandStatus::ESME_ROK),
-            Received::Full => {
-                self.counts.full();
-                responder.answer(CommandStatus::ESME_RMSGQFUL);
-            }
+    fn take(&mut self, came: C::Came, under_way: usize) {
+        let has_room = under_way < self.terms.under_way_max;
+        let now = (self.clock)();
+        if self.carrier.take(came, has_room, now) == Received::Full {
+            self.counts.full();
         }
     }
 
-    /// Sessions die with their connection: what was underway may come twice.
-    fn see_binds(&mut self, seen: &mut u64) {
-        let bound = self.stats.bound.load(Ordering::Relaxed);
-        let binds = self.stats.binds.load(Ordering::Relaxed);
-        if binds != *seen || !bound {
-            *seen = binds;
-            self.sessions.lost();
-        }
-        self.counts.open(self.sessions.len());
+    fn look_at_carrier(&mut self) {
+        self.carrier.look();
+        self.counts.open(self.carrier.len());
     }
 
     fn until_due(&self) -> Duration {
         let now = (self.clock)();
-        let due = self.sessions.next_deadline();
+        let due = self.carrier.next_deadline();
         due.map_or(LOOK_EVERY, |due| millis(due.since(now)).min(LOOK_EVERY))
     }
 
     /// What phones did since the last turn.
     fn carry_on(&mut self, under_way: &mut JoinSet<Done>) {
-        while let Some(event) = self.sessions.poll_event() {
+        while let Some(event) = self.carrier.poll_event() {
             let (session, step) = match event {
                 Event::Dialled {
                     session,
                     code,
                     lasting_id,
+                    retold,
                 } => {
                     self.counts.begun();
                     let smsc = self.origin.smsc.as_bytes();
@@ -198,12 +185,26 @@ impl<B: Books, V: Browse> Desk<B, V> {
                     let step = self.at(session, |seat, guide| {
                         seat.named = names.map(Arc::from);
                         seat.code = code.as_str().into();
-                        seat.dialogue.dialled(&code, guide)
+                        if retold {
+                            seat.dialogue.dialled_before(&code, guide)
+                        } else {
+                            seat.dialogue.dialled(&code, guide)
+                        }
                     });
                     (session, step)
                 }
-                Event::Answered { session, text } => {
-                    let step = self.at(session, |seat, guide| seat.dialogue.heard(&text, guide));
+                Event::Answered {
+                    session,
+                    text,
+                    retold,
+                } => {
+                    let step = self.at(session, |seat, guide| {
+                        if retold {
+                            seat.dialogue.heard_before(&text, guide)
+                        } else {
+                            seat.dialogue.heard(&text, guide)
+                        }
+                    });
                     (session, step)
                 }
                 Event::Ended { end, .. } => {
@@ -233,11 +234,13 @@ impl<B: Books, V: Browse> Desk<B, V> {
             Done::Found(session, Err(error)) | Done::Decided(session, _, Err(error)) => {
                 (session, self.failed(session, &error))
             }
-            Done::NotTaken(session) => {
-                self.asked(session, Asked::ByText);
-                return self.sessions.failed(session);
+            Done::Taken(session, taken) => {
+                self.asked(session, if taken { Asked::Done } else { Asked::ByText });
+                if !taken {
+                    self.carrier.failed(session);
+                }
+                return;
             }
-            Done::Taken(session) => return self.asked(session, Asked::Done),
         };
         if let Some(step) = step {
             self.go(session, step, under_way);
@@ -255,12 +258,19 @@ impl<B: Books, V: Browse> Desk<B, V> {
                 }
             }
             Step::Show(page) => self.say(session, Reply::GoesOn(page)),
-            Step::Close(text) => self.say(session, Reply::End(text)),
+            Step::Close(text) => {
+                let last = self.at(session, |seat, guide| seat.dialogue.closing(&text, guide));
+                match last {
+                    Some(Step::Show(page)) => self.say(session, Reply::GoesOn(page)),
+                    Some(Step::Close(page)) => self.say(session, Reply::End(page)),
+                    Some(Step::Look(_) | Step::Submit(_)) | None => {}
+                }
+            }
         }
     }
 
     fn say(&mut self, session: SessionId, reply: Reply) {
-        let step = match (&reply, self.sessions.state_mut(session)) {
+        let step = match (&reply, self.carrier.seat(session)) {
             (Reply::GoesOn(_), Some(seat)) => seat.dialogue.step_name(),
             (Reply::End(_), Some(_)) => "closing",
             (_, None) => return,
@@ -269,7 +279,7 @@ impl<B: Books, V: Browse> Desk<B, V> {
         if matches!(reply, Reply::End(_)) {
             self.asked(session, Asked::Done);
         }
-        match self.sessions.reply(session, reply, now) {
+        match self.carrier.reply(session, reply, now) {
             Ok(()) => self.counts.said(step),
             Err(error) => tracing::warn!(phone = %session.phone(), step, %error, "not said"),
         }
@@ -279,11 +289,11 @@ impl<B: Books, V: Browse> Desk<B, V> {
     fn ask(&mut self, ask: Ask, under_way: &mut JoinSet<Done>) {
         let Ask { phone, pon, reply } = ask;
         let now = (self.clock)();
-        if !self.stats.bound.load(Ordering::Relaxed) {
+        if !self.carrier.stands() {
             return;
         }
-        let service = self.terms.service_code.trim_matches(['*', '#']);
-        let session = match self.sessions.ask(phone, service, now) {
+        let service = &self.terms.results_from;
+        let session = match self.carrier.ask(phone, service, now) {
             Ok(session) => session,
             Err(cause) => {
                 tracing::debug!(%phone, %cause, "asked to pay by text");
@@ -303,7 +313,7 @@ impl<B: Books, V: Browse> Desk<B, V> {
     }
 
     fn asked(&mut self, session: SessionId, asked: Asked) {
-        if let Some(seat) = self.sessions.state_mut(session) {
+        if let Some(seat) = self.carrier.seat(session) {
             seat.asked(asked);
         }
     }
@@ -312,7 +322,7 @@ impl<B: Books, V: Browse> Desk<B, V> {
         &self,
         session: SessionId,
         question: Question,
-    ) -> impl Future<Output = Done> + Send + use<B, V> {
+    ) -> impl Future<Output = Done> + Send + use<B, V, C> {
         let (views, context) = (self.views.clone(), Arc::clone(&self.context));
         let now = (self.clock)();
         async move {
@@ -325,10 +335,10 @@ impl<B: Books, V: Browse> Desk<B, V> {
         &mut self,
         session: SessionId,
         wish: Wish,
-    ) -> Option<impl Future<Output = Done> + Send + use<B, V>> {
+    ) -> Option<impl Future<Output = Done> + Send + use<B, V, C>> {
         let chance = self.chance.next_u32();
         let now = (self.clock)();
-        let seat = self.sessions.state_mut(session)?;
+        let seat = self.carrier.seat(session)?;
         let repeat_ms = match seat.named {
             Some(_) => self.terms.session_ms,
             None => self.terms.repeat_ms,
@@ -337,12 +347,11 @@ impl<B: Books, V: Browse> Desk<B, V> {
         let repeat_since = self.reach.repeat_since(now, repeat_ms);
         let received: Bytes = seat.evidence(&wish).into();
         let content = Content::Ussd(Box::new(seat.wish(&wish, room_since)));
-        let digits = self.terms.service_code.trim_matches(['*', '#']);
         let arrival = Arrival {
             smsc: Arc::clone(&self.terms.results_by),
             trusted: self.origin.trusted,
             sender: Some(session.phone()),
-            service: digits.into(),
+            service: Arc::clone(&self.terms.results_from),
             content,
             received,
             repeat_since,
@@ -406,35 +415,11 @@ impl<B: Books, V: Browse> Desk<B, V> {
         let guide = Guide {
             menu: &self.menu,
             texts: &self.context.texts,
-            alphabet: self.origin.alphabet,
+            form: self.terms.form,
             service: &self.terms.service_code,
         };
-        let seat = self.sessions.state_mut(session)?;
+        let seat = self.carrier.seat(session)?;
         Some(step(seat, &guide))
-    }
-
-    fn send(
-        &mut self,
-        permit: Result<Permit<'_, Submit>, SendError<()>>,
-        under_way: &mut JoinSet<Done>,
-    ) {
-        let Ok(permit) = permit else {
-            return self.sessions.lost();
-        };
-        let Some(outgoing) = self.sessions.poll_transmit() else {
-            return;
-        };
-        let (reply, taken) = oneshot::channel();
-        let message = outgoing.message;
-        permit.send(Submit { message, reply });
-        if let Some(session) = outgoing.session {
-            under_way.spawn(async move {
-                match taken.await {
-                    Ok(Ok(_)) => Done::Taken(session),
-                    Ok(Err(_)) | Err(_) => Done::NotTaken(session),
-                }
-            });
-        }
     }
 }
 
@@ -446,10 +431,5 @@ async fn next_ask(asks: &mut Option<mpsc::Receiver<Ask>>) -> Option<Ask> {
     }
 }
 
-/// When the bind is looked at, and time-outs are seen at the latest.
+/// When the carrier is looked at, and time-outs are seen at the latest.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-
-/// What is said to whoever answers a session that is over.
-pub(super) fn late(menu: &Menu, service_code: &str) -> String {
-    menu.text(menu.fallback(), "late", &[("code", service_code)])
-}

@@ -11,7 +11,6 @@
 //! read as the answer to the next. Nothing here pays, so a session that is dropped costs nothing.
 
 pub mod dialect;
-mod events;
 mod wire;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -20,13 +19,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use self::dialect::{Dialect, DialectError};
-pub use self::events::{End, Event, NotAsked, NotSaid, Outgoing, Received, Reply, SessionId};
 use self::wire::{Heard, Mark, Meaning, Saying};
 use crate::domain::Millis;
 use crate::domain::msisdn::Msisdn;
 use crate::smpp::pdu::{Address, COctetString, ShortMessage};
 use crate::sms::SmscAlphabet;
 use crate::sms::ussd_string::UssdString;
+use crate::ussd::{End, Event, NotAsked, NotSaid, Received, Reply, SessionId};
 
 /// The sessions of one bind, each with what its user keeps in it: `T`.
 #[derive(Debug)]
@@ -39,6 +38,15 @@ pub struct Sessions<T> {
     next_mark: u16,
     outgoing: VecDeque<Outgoing>,
     events: VecDeque<Event>,
+}
+
+/// A message to a phone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The session that must be told if the centre does not take it; none when it is over anyway.
+    pub session: Option<SessionId>,
+    /// The `submit_sm`.
+    pub message: ShortMessage,
 }
 
 /// The bounds of [`Sessions`], and how the bind's centre carries text.
@@ -126,8 +134,8 @@ impl<T: Default> Sessions<T> {
     ///
     /// [`NotSaid`]; the session is as it was.
     pub fn reply(&mut self, session: SessionId, reply: Reply, now: Millis) -> Result<(), NotSaid> {
-        let open = self.open.get_mut(&session.phone);
-        let open = open.filter(|open| open.number == session.number && open.our_turn);
+        let open = self.open.get_mut(&session.phone());
+        let open = open.filter(|open| open.number == session.number() && open.our_turn);
         let open = open.ok_or(NotSaid::NotOurTurn)?;
         let (saying, text) = match &reply {
             Reply::GoesOn(text) if open.begun => (Saying::GoesOn, text),
@@ -137,7 +145,7 @@ impl<T: Default> Sessions<T> {
         };
         if saying == Saying::EndsOurs && !open.begun {
             // Nobody waits for the end of what never began.
-            self.end(session.phone, End::Closed);
+            self.end(session.phone(), End::Closed);
             return Ok(());
         }
         let text = UssdString::write(text, self.terms.alphabet)?;
@@ -150,9 +158,9 @@ impl<T: Default> Sessions<T> {
             message,
         });
         match saying {
-            Saying::GoesOn | Saying::Asks => self.wait(session.phone, now),
+            Saying::GoesOn | Saying::Asks => self.wait(session.phone(), now),
             Saying::End | Saying::EndsOurs | Saying::Release => {
-                self.end(session.phone, End::Closed);
+                self.end(session.phone(), End::Closed);
             }
         }
         Ok(())
@@ -202,21 +210,21 @@ impl<T: Default> Sessions<T> {
         };
         self.open.insert(phone, open);
         self.wait(phone, now);
-        Ok(SessionId { phone, number })
+        Ok(SessionId::new(phone, number))
     }
 
     /// What the user of an open session keeps in it.
     pub fn state_mut(&mut self, session: SessionId) -> Option<&mut T> {
-        let open = self.open.get_mut(&session.phone);
-        open.filter(|open| open.number == session.number)
+        let open = self.open.get_mut(&session.phone());
+        open.filter(|open| open.number == session.number())
             .map(|open| &mut open.state)
     }
 
     /// The centre did not take a text of this session, so it is over.
     pub fn failed(&mut self, session: SessionId) {
-        let open = self.open.get(&session.phone);
-        if open.is_some_and(|open| open.number == session.number) {
-            self.end(session.phone, End::Lost);
+        let open = self.open.get(&session.phone());
+        if open.is_some_and(|open| open.number == session.number()) {
+            self.end(session.phone(), End::Lost);
         }
     }
 
@@ -332,11 +340,12 @@ impl<T: Default> Sessions<T> {
         };
         self.open.insert(phone, open);
         self.wait(phone, now);
-        let session = SessionId { phone, number };
+        let session = SessionId::new(phone, number);
         self.events.push_back(Event::Dialled {
             session,
             code,
             lasting_id,
+            retold: false,
         });
         Received::Taken
     }
@@ -351,12 +360,12 @@ impl<T: Default> Sessions<T> {
         }
         open.our_turn = true;
         open.mark = heard.mark.or(open.mark);
-        let session = SessionId {
-            phone,
-            number: open.number,
-        };
-        let text = heard.text;
-        self.events.push_back(Event::Answered { session, text });
+        let session = SessionId::new(phone, open.number);
+        self.events.push_back(Event::Answered {
+            session,
+            text: heard.text,
+            retold: false,
+        });
         self.wait(phone, now);
     }
 
@@ -373,7 +382,7 @@ impl<T: Default> Sessions<T> {
         if let Some(open) = self.open.remove(&phone) {
             self.due.remove(&(open.due, phone));
             let number = open.number;
-            let session = SessionId { phone, number };
+            let session = SessionId::new(phone, number);
             self.events.push_back(Event::Ended { session, end });
         }
     }

@@ -6,22 +6,27 @@
 //! A page ends where a line ends, or else between two words. A no-break space holds a price and its
 //! currency together, and is a plain space in what is sent: no page ever shows half a price.
 
-use super::SmscAlphabet;
-use super::ussd_string::UssdString;
+use super::ussd_string::{StringForm, UssdString};
 
 /// `text` as pages; all but the last end with a line that says `more`, the last with `foot` where
 /// there is one. There is always a page, though it may be empty.
 #[must_use]
-pub fn pages(text: &str, more: &str, foot: Option<&str>, smsc: SmscAlphabet) -> Vec<String> {
+pub fn pages(
+    text: &str,
+    more: &str,
+    foot: Option<&str>,
+    form: impl Into<StringForm>,
+) -> Vec<String> {
+    let form = form.into();
     let mut pages = Vec::new();
     let mut rest = text.trim();
     while pages.len() < PAGES_MAX {
         let whole = page(rest, foot);
-        if fits(&whole, smsc) {
+        if fits(&whole, form) {
             pages.push(whole);
             return pages;
         }
-        let end = longest(rest, more, smsc);
+        let end = longest(rest, more, form);
         let (head, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
         pages.push(page(head, Some(more)));
         rest = tail.trim_start();
@@ -31,10 +36,10 @@ pub fn pages(text: &str, more: &str, foot: Option<&str>, smsc: SmscAlphabet) -> 
 
 /// Where the longest page ends: after a line rather than after a word, unless that leaves most of
 /// it empty.
-fn longest(rest: &str, more: &str, smsc: SmscAlphabet) -> usize {
+fn longest(rest: &str, more: &str, form: StringForm) -> usize {
     let fits_to = |at: usize| {
         let head = rest.get(..at).unwrap_or(rest);
-        fits(&page(head, Some(more)), smsc)
+        fits(&page(head, Some(more)), form)
     };
     let ends_at = |is_end: fn(char) -> bool| {
         let ends = rest.char_indices().filter(move |(_, c)| is_end(*c));
@@ -64,8 +69,8 @@ fn page(text: &str, foot: Option<&str>) -> String {
     }
 }
 
-fn fits(text: &str, smsc: SmscAlphabet) -> bool {
-    UssdString::write(text, smsc).is_ok()
+fn fits(text: &str, form: StringForm) -> bool {
+    UssdString::write(text, form).is_ok()
 }
 
 /// Holds two words together.
@@ -78,6 +83,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::sms::SmscAlphabet;
 
     const PLAIN: SmscAlphabet = SmscAlphabet::Gsm7Unpacked;
 
@@ -127,7 +133,7 @@ mod tests {
             let pages = pages(&text, "0 More", Some("0 Back"), PLAIN);
             let mut shown = String::new();
             for page in &pages {
-                prop_assert!(fits(page, PLAIN));
+                prop_assert!(fits(page, PLAIN.into()));
                 let (body, _) = page.rsplit_once('\n').unwrap_or_default();
                 shown.push_str(body);
                 shown.push(' ');

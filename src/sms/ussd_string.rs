@@ -18,6 +18,25 @@ pub struct UssdString {
     pub octets: Vec<u8>,
 }
 
+/// How a way to phones carries a string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StringForm {
+    /// Of text in the default alphabet.
+    pub alphabet: SmscAlphabet,
+    /// What it has room for once septets are packed: 160, or less where its own wrapping is longer.
+    pub octets_max: usize,
+}
+
+/// An SMSC has room for all that the standard allows.
+impl From<SmscAlphabet> for StringForm {
+    fn from(alphabet: SmscAlphabet) -> Self {
+        Self {
+            alphabet,
+            octets_max: OCTETS_MAX,
+        }
+    }
+}
+
 impl UssdString {
     /// `data_coding` of UCS2 without a class.
     pub const UCS2: u8 = 0x48;
@@ -26,18 +45,22 @@ impl UssdString {
     ///
     /// # Errors
     ///
-    /// [`StringTooLong`] above 182 septets or 80 UCS2 units.
-    pub fn write(text: &str, smsc: SmscAlphabet) -> Result<Self, StringTooLong> {
+    /// [`StringTooLong`] above 182 septets or 80 UCS2 units, or what else `form` has room for.
+    pub fn write(text: &str, form: impl Into<StringForm>) -> Result<Self, StringTooLong> {
+        let StringForm {
+            alphabet: smsc,
+            octets_max,
+        } = form.into();
         let septets = gsm7::encode(text, Tables::default()).ok();
         let Some(septets) = septets.filter(|_| smsc_has(text, smsc)) else {
             let octets: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
-            within(octets.len() / 2, MAX_UNITS)?;
+            within(octets.len() / 2, octets_max / 2)?;
             return Ok(Self {
                 data_coding: Self::UCS2,
                 octets,
             });
         };
-        within(septets.len(), MAX_SEPTETS)?;
+        within(septets.len(), octets_max.saturating_mul(8) / 7)?;
         let octets = match smsc {
             SmscAlphabet::Gsm7Unpacked => septets,
             SmscAlphabet::Gsm7Packed => gsm7::pack_ussd(&septets),
@@ -71,11 +94,8 @@ const fn within(units: usize, allowed: usize) -> Result<(), StringTooLong> {
     }
 }
 
-/// 160 octets of packed septets.
-const MAX_SEPTETS: usize = 182;
-
-/// 160 octets of UCS2.
-const MAX_UNITS: usize = 80;
+/// 182 septets, or 80 UCS2 units.
+const OCTETS_MAX: usize = 160;
 
 /// `data_coding` of 7-bit text in whatever language.
 const LANGUAGE_UNSPECIFIED: u8 = 0x0F;
@@ -112,6 +132,13 @@ mod tests {
             0x48
         );
         assert!(UssdString::write(&"Ж".repeat(81), unpacked).is_err());
+        let short = StringForm {
+            alphabet: SmscAlphabet::Gsm7Packed,
+            octets_max: 112,
+        };
+        assert!(UssdString::write(&"1".repeat(128), short).is_ok());
+        assert!(UssdString::write(&"1".repeat(129), short).is_err());
+        assert!(UssdString::write(&"Ж".repeat(57), short).is_err());
         let packed = UssdString::write(&"1".repeat(182), SmscAlphabet::Gsm7Packed).unwrap();
         assert_eq!(packed.octets.len(), 160);
     }

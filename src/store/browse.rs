@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::catalogue::ShortCode;
 use crate::domain::ids::{MerchantId, PurchaseId};
+use crate::domain::imsi::Imsi;
 use crate::domain::merchant::{Item, Merchant, Terminal};
 use crate::domain::msisdn::Msisdn;
 use crate::domain::pon::Pon;
@@ -26,6 +27,19 @@ impl Browse for Store {
         let rows = self.rows(sql, msisdn.expose_number(), 1).await?;
         let row = rows.first().map(|row| take_line(&mut Columns::of(row)));
         row.transpose()
+    }
+
+    async fn number_of(&self, imsi: &Imsi) -> Result<Option<Msisdn>, StoreError> {
+        // One whose card or number has passed to another has neither any more.
+        let sql = "select msisdn from line
+             where imsi = $1 and iccid is not null and msisdn is not null limit 2";
+        let imsi = Value::Text(imsi.expose_digits().into());
+        let rows = self.readers.select(sql, &[imsi]).await?;
+        let [row] = rows.as_slice() else {
+            return Ok(None);
+        };
+        let number = Msisdn::try_from(Columns::of(row).int()?);
+        number.map(Some).map_err(|_| corrupt("line.msisdn"))
     }
 
     async fn shop(

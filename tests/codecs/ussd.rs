@@ -8,8 +8,9 @@ use svgate::dialogue::ussd_menu::{Dialogue, Found, Guide, Menu, Shop, Step};
 use svgate::domain::Millis;
 use svgate::domain::msisdn::Msisdn;
 use svgate::smpp::pdu::{Address, ShortMessage, Tag};
-use svgate::smpp::ussd::{Dialect, Event, Received, Reply, Sessions, Terms};
+use svgate::smpp::ussd::{Dialect, Sessions, Terms};
 use svgate::sms::SmscAlphabet;
+use svgate::ussd::{Event, Received, Reply};
 
 const SESSIONS: i64 = 5_000;
 const BEGAN: Millis = Millis(1_000_000);
@@ -69,7 +70,7 @@ fn five_thousand_sessions_weigh_less_than_ten_megabytes() {
     let guide = Guide {
         menu: &menu,
         texts: &texts,
-        alphabet: SmscAlphabet::Gsm7Unpacked,
+        form: SmscAlphabet::Gsm7Unpacked.into(),
         service: "*778#",
     };
     let shop = shop();

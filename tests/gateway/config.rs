@@ -45,8 +45,8 @@ fn all_switched_on() -> String {
     let on = |line: &str| {
         let bare = line.trim_start_matches("# ");
         let key = bare.split(" = ").next().unwrap();
-        let is_key =
-            bare.contains(" = ") && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        let of_a_key = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+        let is_key = bare.contains(" = ") && key.bytes().all(of_a_key);
         if is_key || (bare.starts_with('[') && bare.ends_with(']')) {
             bare.to_owned()
         } else {
@@ -63,6 +63,7 @@ fn the_shipped_file_is_right_and_so_is_all_that_it_has_commented_out() {
     assert!(config.smsc[0].tls.as_ref().unwrap().client.is_some());
     assert!(config.http.tls.is_some() && config.texts.folder.is_some());
     assert!(config.smsc[0].ussd_dialect.is_some());
+    assert_eq!((config.aggregator.len(), config.gsup.len()), (1, 1));
 }
 
 #[test]
@@ -111,7 +112,7 @@ fn a_stray_key_in_any_section_is_refused_with_its_line() {
         );
         assert!(told[0].contains("known here: "), "{told:?}");
     }
-    assert_eq!(headers, 23);
+    assert_eq!(headers, 25);
 }
 
 #[test]
@@ -177,6 +178,49 @@ fn what_the_shipped_file_says_is_what_holds_without_it() {
     ];
     assert_eq!(required, known.into());
     assert_eq!(optional, 56);
+}
+
+#[test]
+fn who_carries_ussd_beside_smpp_is_checked_and_told_with_its_line() {
+    let on = all_switched_on();
+    let line = |text: &str| 1 + on.lines().position(|line| line.starts_with(text)).unwrap();
+    for (from, to, problem) in [
+        (
+            "token_sha256 = \"b5",
+            "token_sha256 = \"b",
+            "[[aggregator]] token_sha256: ",
+        ),
+        (
+            "service_code = \"*384*778#\"",
+            "service_code = \"384\"",
+            "[[aggregator]] service_code: must be digits between * and #",
+        ),
+        (
+            "service_code = \"*778#\"",
+            "service_code = \"*7*8#\"",
+            "[ussd] service_code: must have no * inside",
+        ),
+        (
+            "euse = \"paygw\"",
+            "euse = \"EUSE-paygw\"",
+            "[[gsup]] euse: must be the name behind",
+        ),
+        (
+            "reconnect_max_ms = 30000",
+            "reconnect_max_ms = 499",
+            "[[gsup]] reconnect_max_ms: must not be below",
+        ),
+    ] {
+        let told = told(&on.replacen(from, to, 1));
+        let place = format!("svgate.toml:{}: {problem}", line(from));
+        let last = told.last().unwrap();
+        assert!(last.starts_with(&place), "{told:?}, not {place}");
+    }
+    let nobody = on.replace("\nresults_by = \"main\"", "\nresults_by = \"other\"");
+    let told = told(&nobody);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("[[aggregator]] results_by: there is no [[smsc]] \"other\""));
+    assert!(told[1].contains("[[gsup]] results_by: there is no [[smsc]] \"other\""));
 }
 
 #[test]

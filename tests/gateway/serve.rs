@@ -1,5 +1,6 @@
 //! The running gateway between a message centre and a machine, all over loopback.
 
+mod aggregators;
 mod binds;
 mod malformed;
 mod metrics;

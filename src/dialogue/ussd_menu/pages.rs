@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::dialogue::reply::Price;
-use crate::sms::SmscAlphabet;
 use crate::sms::ussd_pages::{NO_BREAK, pages};
-use crate::sms::ussd_string::UssdString;
+use crate::sms::ussd_string::{StringForm, UssdString};
 
 /// The page that is shown, and those to come.
 #[derive(Clone, Debug, Default)]
@@ -16,9 +15,9 @@ pub(super) struct Pages {
 
 impl Pages {
     /// `text` in pages; the last one ends with `foot`, the others with `more`.
-    pub(super) fn of(text: &str, more: &str, foot: &str, alphabet: SmscAlphabet) -> Self {
+    pub(super) fn of(text: &str, more: &str, foot: &str, form: StringForm) -> Self {
         let foot = Some(foot).filter(|foot| !foot.is_empty());
-        let pages = pages(text, more, foot, alphabet);
+        let pages = pages(text, more, foot, form);
         Self {
             left: pages.into_iter().rev().map(Into::into).collect(),
         }
@@ -32,9 +31,14 @@ impl Pages {
             .unwrap_or_default()
     }
 
+    /// Whether the page that is shown is the last.
+    pub(super) fn is_last(&self) -> bool {
+        self.left.len() < 2
+    }
+
     /// The next page; none after the last, which stays.
     pub(super) fn turn(&mut self) -> Option<String> {
-        if self.left.len() < 2 {
+        if self.is_last() {
             return None;
         }
         self.left.pop();
@@ -42,10 +46,10 @@ impl Pages {
     }
 
     /// The page that is shown, with a line above it if it has room for that.
-    pub(super) fn again(&self, line: &str, alphabet: SmscAlphabet) -> String {
+    pub(super) fn again(&self, line: &str, form: StringForm) -> String {
         let shown = self.shown();
         let both = format!("{line}\n{shown}");
-        if UssdString::write(&both, alphabet).is_ok() {
+        if UssdString::write(&both, form).is_ok() {
             both
         } else {
             shown

@@ -79,7 +79,8 @@ impl Dialogue {
             | Place::AskLimit(_)
             | Place::Languages(_)
             | Place::Reading
-            | Place::Submitted => self.wrong(guide),
+            | Place::Submitted
+            | Place::Closing => self.wrong(guide),
         }
     }
 

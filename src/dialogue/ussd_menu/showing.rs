@@ -2,7 +2,7 @@
 
 use super::pages::{self, Pages};
 use super::question::{Account, Bought, LIST_MAX, Offer, Question, Shop, Wanted};
-use super::{Confirming, Dialled, Dialogue, EXAMPLE_MINOR, Guide, Place, Step};
+use super::{Confirming, Dialled, Dialogue, EXAMPLE_MINOR, Guide, Place, Step, wanted};
 use crate::dialogue::reply::Name;
 use crate::dialogue::sms_command::Command;
 use crate::domain::catalogue::ShortCode;
@@ -50,6 +50,13 @@ impl Dialogue {
                 self.place = Place::AskShortCode { near: false };
                 Step::Look(Question::Shop(short_code))
             }
+            Place::Opening(Dialled::Order(command)) => match wanted(&command) {
+                Some(wanted) => {
+                    self.place = Place::Reading;
+                    Step::Look(Question::Price(wanted))
+                }
+                None => self.go_to(0, guide),
+            },
             Place::Opening(Dialled::WrongPon) => {
                 self.ask(Place::AskPon, &self.text("wrong_pon", guide), guide)
             }
@@ -64,7 +71,7 @@ impl Dialogue {
                 self.ask(Place::Limit(Some(account.limit.currency)), &text, guide)
             }
             Place::Begun
-            | Place::Opening(Dialled::Menu | Dialled::Order(_))
+            | Place::Opening(Dialled::Menu)
             | Place::Choosing(_)
             | Place::AskShortCode { .. }
             | Place::Shop { .. }
@@ -81,7 +88,8 @@ impl Dialogue {
             | Place::NewPin(_)
             | Place::PinAgain { .. }
             | Place::Reading
-            | Place::Submitted => self.go_to(0, guide),
+            | Place::Submitted
+            | Place::Closing => self.go_to(0, guide),
         }
     }
 
@@ -170,7 +178,7 @@ impl Dialogue {
     /// What was shown is shown again, below what was wrong if there is room for that.
     pub(super) fn wrong(&mut self, guide: &Guide<'_>) -> Step {
         let wrong = self.text("wrong", guide);
-        Step::Show(self.pages.again(&wrong, guide.alphabet))
+        Step::Show(self.pages.again(&wrong, guide.form))
     }
 
     pub(super) fn wrong_amount(&mut self, currency: Currency, guide: &Guide<'_>) -> Step {
@@ -190,8 +198,18 @@ impl Dialogue {
 
     pub(super) fn show(&mut self, text: &str, foot: &str, guide: &Guide<'_>) -> Step {
         let more = self.text("more", guide);
-        self.pages = Pages::of(text, &more, foot, guide.alphabet);
+        self.pages = Pages::of(text, &more, foot, guide.form);
         Step::Show(self.pages.shown())
+    }
+
+    /// The page of the last text that is shown: the last one closes.
+    pub(super) fn closing_page(&self) -> Step {
+        let page = self.pages.shown();
+        if self.pages.is_last() {
+            Step::Close(page)
+        } else {
+            Step::Show(page)
+        }
     }
 
     pub(super) fn text(&self, key: &str, guide: &Guide<'_>) -> String {

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::dialogue::reply::{ClockTime, ListedItem, Name};
+use crate::sms::SmscAlphabet;
 use crate::sms::ussd_string::UssdString;
 
 /// A caller, and books in which everything costs what the test says.
@@ -28,7 +29,7 @@ impl Call {
         let guide = Guide {
             menu: &self.menu,
             texts: &self.texts,
-            alphabet: SmscAlphabet::Gsm7Unpacked,
+            form: SmscAlphabet::Gsm7Unpacked.into(),
             service: "*778#",
         };
         let mut step = go(&mut self.dialogue, &guide);
@@ -328,12 +329,51 @@ fn a_stranger_is_told_so_and_that_is_all() {
     let guide = Guide {
         menu: &call.menu,
         texts: &call.texts,
-        alphabet: SmscAlphabet::Gsm7Unpacked,
+        form: SmscAlphabet::Gsm7Unpacked.into(),
         service: "*778#",
     };
     call.dialogue.dialled("*778#", &guide);
     let step = call.dialogue.found(Found::Stranger, &guide);
     assert!(matches!(step, Step::Close(text) if text.contains("no bill")));
+}
+
+#[test]
+fn what_may_be_old_pays_nothing_but_shows_its_price_again() {
+    let mut call = Call::new("en");
+    let advice = call.step(|dialogue, guide| dialogue.dialled_before("*778*4711*12*2#", guide));
+    let Step::Show(page) = advice else {
+        panic!("no page: {advice:?}")
+    };
+    assert!(page.contains("1 Pay"), "{page}");
+    let again = call.step(|dialogue, guide| dialogue.heard_before("1", guide));
+    assert_eq!(again, Step::Show(page.clone()));
+    assert_eq!(call.dialogue.step_name(), "confirm");
+    let paid = call.answer("1");
+    assert!(
+        matches!(&paid, Step::Submit(Wish::Order { shown: Some(_), .. })),
+        "{paid:?}"
+    );
+    let number = call.step(|dialogue, guide| dialogue.dialled_before("*778*83920171#", guide));
+    assert!(matches!(number, Step::Show(_)), "{number:?}");
+    let menu = call.step(|dialogue, guide| dialogue.dialled_before("*778#", guide));
+    assert!(matches!(&menu, Step::Show(page) if page.starts_with("Pay with")));
+}
+
+#[test]
+fn a_last_text_that_one_string_cannot_hold_is_read_page_by_page() {
+    let mut call = Call::new("en");
+    let text = "Paid 2.60 EUR. ".repeat(20);
+    let mut step = call.step(|dialogue, guide| dialogue.closing(&text, guide));
+    let mut pages = 1;
+    while let Step::Show(page) = &step {
+        assert!(page.ends_with("0 More"), "{page}");
+        step = call.answer("0");
+        pages += 1;
+    }
+    assert!(matches!(&step, Step::Close(page) if page.ends_with("EUR.")));
+    assert_eq!(pages, 2);
+    let short = call.step(|dialogue, guide| dialogue.closing("Bye", guide));
+    assert_eq!(short, Step::Close("Bye".to_owned()));
 }
 
 proptest! {

@@ -134,7 +134,11 @@ fn every_dialect_carries_a_whole_dialogue() {
         let text = "1".to_owned();
         assert_eq!(
             answered,
-            Some(Event::Answered { session, text }),
+            Some(Event::Answered {
+                session,
+                text,
+                retold: false
+            }),
             "{}",
             script.dialect
         );
@@ -231,7 +235,14 @@ fn an_answer_to_another_session_is_told_so_and_changes_nothing() {
     assert_eq!(centre.deliver(sent("778", "", 18, &[0x13, 1])), None);
     let text = "2".to_owned();
     let answered = centre.deliver(sent("778", "2", 18, &[0x12, 0]));
-    assert_eq!(answered, Some(Event::Answered { session, text }));
+    assert_eq!(
+        answered,
+        Some(Event::Answered {
+            session,
+            text,
+            retold: false
+        })
+    );
 }
 
 #[test]
@@ -394,7 +405,7 @@ proptest! {
                         let reply = goes_on("?");
                         prop_assert_eq!(centre.sessions.reply(session, reply, centre.now), Ok(()));
                     }
-                    Event::Answered { session, text } => {
+                    Event::Answered { session, text, .. } => {
                         let reply = if text.len() % 2 == 0 { last("!") } else { goes_on("?") };
                         prop_assert_eq!(centre.sessions.reply(session, reply, centre.now), Ok(()));
                     }

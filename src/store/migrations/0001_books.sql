@@ -56,6 +56,7 @@ create table line (
 create unique index line_account on line (account);
 create index line_msisdn on line (msisdn);
 create index line_iccid on line (iccid);
+create index line_imsi on line (imsi);
 
 -- Cards that left a line, and versions of their keys that are not in use: counters and references
 -- as they stood. What a line holds of its card today is newer than its row here.

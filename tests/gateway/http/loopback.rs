@@ -10,6 +10,7 @@ use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
 use svgate::domain::Millis;
 use svgate::domain::ids::TerminalId;
+use svgate::http::aggregators::Aggregators;
 use svgate::http::doorway::{Doorway, Transport};
 use svgate::http::health::Readiness;
 use svgate::http::metrics::HttpMetrics;
@@ -128,7 +129,11 @@ pub(super) async fn with_gateway_by(transport: Transport, test: impl AsyncFnOnce
         // The test's end drops the sender.
         let _ = stopped.await;
     });
-    let served = serve(doorway, router(state).unwrap(), signal);
+    let served = serve(
+        doorway,
+        router(state, Aggregators::default()).unwrap(),
+        signal,
+    );
     let both = async { tokio::join!(served, test(gateway)) };
     let (served, ()) = tokio::time::timeout(Duration::from_mins(1), both)
         .await

@@ -186,6 +186,46 @@ impl Rig {
             .unwrap()
     }
 
+    /// What an aggregator is answered to a form.
+    pub(crate) async fn ask_form(
+        &self,
+        aggregator: &str,
+        token: &str,
+        form: &[(&str, &str)],
+    ) -> (u16, String) {
+        let escaped = |text: &str| text.replace('+', "%2B").replace('#', "%23");
+        let pairs = form
+            .iter()
+            .map(|(key, value)| format!("{key}={}", escaped(value)));
+        let url = self.url(&format!("/v1/ussd/{aggregator}"));
+        let request = self.client.post(url).basic_auth(aggregator, Some(token));
+        let request = request
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(pairs.collect::<Vec<_>>().join("&"));
+        let answer = within(request.send()).await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    /// The same of JSON, with a bearer token.
+    pub(crate) async fn ask_json(
+        &self,
+        aggregator: &str,
+        token: &str,
+        body: &Value,
+    ) -> (u16, String) {
+        let url = self.url(&format!("/v1/ussd/{aggregator}"));
+        let request = self.client.post(url).bearer_auth(token).json(body);
+        let answer = within(request.send()).await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    /// Stops the gateway in order and starts it again.
+    pub(crate) async fn restart(&mut self) {
+        self.ask_to_stop().await;
+        self.ended().await.unwrap_or_else(|e| panic!("{e}"));
+        self.serve().await;
+    }
+
     pub(crate) async fn metrics(&self) -> String {
         let url = format!("http://{}/metrics", self.addresses.unwrap().metrics);
         let answer = within(self.client.get(url).send()).await.unwrap();

@@ -1,17 +1,38 @@
-//! What happens in USSD sessions, and what is said in them.
+//! What happens in USSD sessions, and what is said in them, whatever carries them.
+//!
+//! ```text
+//! smpp::ussd (a centre's dialect) ──┐
+//! gsup (a core network's HLR) ──────┼─► Event ─► the menu ─► Reply
+//! history (an aggregator's HTTP) ───┘
+//! ```
+//! Each carrier is a table of sessions, sans-IO; they have their names and words in common, so that
+//! one desk serves them all.
+
+pub mod history;
 
 use crate::domain::msisdn::Msisdn;
-use crate::smpp::pdu::ShortMessage;
 use crate::sms::ussd_string::StringTooLong;
 
 /// Names one session among all that ever were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SessionId {
-    pub(super) phone: Msisdn,
-    pub(super) number: u64,
+    phone: Msisdn,
+    number: u64,
 }
 
 impl SessionId {
+    /// The session of `phone` that has this number at its carrier.
+    #[must_use]
+    pub const fn new(phone: Msisdn, number: u64) -> Self {
+        Self { phone, number }
+    }
+
+    /// The number that its carrier gave it.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.number
+    }
+
     /// Whose session it is.
     #[must_use]
     pub const fn phone(self) -> Msisdn {
@@ -31,7 +52,7 @@ pub enum Received {
 /// What a phone did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A code was dialled: [`Sessions::reply`](super::Sessions::reply) is waited for.
+    /// A code was dialled: a [`Reply`] is waited for.
     Dialled {
         /// The new session.
         session: SessionId,
@@ -39,13 +60,18 @@ pub enum Event {
         code: String,
         /// What names the session at the centre as long as it lasts; none where nothing does.
         lasting_id: Option<Vec<u8>>,
+        /// Whether it may have been dialled a while ago, in a session that nobody here remembers:
+        /// then nothing may be paid by it.
+        retold: bool,
     },
-    /// The subscriber answered: [`Sessions::reply`](super::Sessions::reply) is waited for.
+    /// The subscriber answered: a [`Reply`] is waited for.
     Answered {
         /// Which session.
         session: SessionId,
         /// What was typed.
         text: String,
+        /// As with [`Self::Dialled`].
+        retold: bool,
     },
     /// The session is over.
     Ended {
@@ -86,15 +112,6 @@ impl End {
             Self::Lost => "lost",
         }
     }
-}
-
-/// A message to a phone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outgoing {
-    /// The session that must be told if the centre does not take it; none when it is over anyway.
-    pub session: Option<SessionId>,
-    /// The `submit_sm`.
-    pub message: ShortMessage,
 }
 
 /// What is said next.
