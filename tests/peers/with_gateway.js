@@ -4,11 +4,13 @@
 //
 //   node with_gateway.js --svgate BINARY --dir DIR -- COMMAND ARG …
 //
-// The command gets HTTP (http://127.0.0.1:PORT), TERMINAL and TOKEN. Ends with its status, or 1
+// The command gets HTTP (http://127.0.0.1:PORT), TERMINAL and TOKEN, which is also the token of the USSD
+// aggregator `example`. Ends with its status, or 1
 // when the gateway did not live through it.
 
 const { spawn } = require('node:child_process');
-const { readFileSync } = require('node:fs');
+const { createHash } = require('node:crypto');
+const { appendFileSync, readFileSync } = require('node:fs');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 
@@ -32,6 +34,14 @@ async function main() {
   });
   const [machine] = MACHINES;
   const site = await prepare(values.svgate, values.dir, ORDERS);
+  const hash = createHash('sha256').update(site.tokens[machine.id]).digest('hex');
+  appendFileSync(site.config, `
+[[aggregator]]
+name = "example"
+token_sha256 = "${hash}"
+originator = "trusted"
+results_by = "peer"
+`);
   const master = readMaster(readFileSync(path.join(values.dir, 'master.key'), 'utf8'));
   const phones = new Phones(ORDERS, master, new Random(1));
   for (const order of phones.orders) Object.assign(order, { machine, shortCode: machine.code });

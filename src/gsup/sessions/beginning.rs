@@ -28,6 +28,9 @@ impl<T: Default> Sessions<T> {
     /// Begins a session with `text`, which the phone shows by itself, and waits for an answer: it
     /// comes as [`Event::Answered`]. Later texts go by [`Self::reply`].
     ///
+    /// Not at osmo-hlr 1.5.0, of Debian 12: it hands the question on, and dies of a segmentation
+    /// fault at the phone's answer.
+    ///
     /// # Errors
     ///
     /// [`NotBegun`]; nothing is sent then.
