@@ -2,6 +2,7 @@
 
 mod aggregators;
 mod binds;
+mod hlrs;
 mod malformed;
 mod metrics;
 mod payer;

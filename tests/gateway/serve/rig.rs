@@ -278,6 +278,11 @@ impl Rig {
         shop
     }
 
+    /// One text that the books hold.
+    pub(crate) async fn text_of_books(&self, sql: &'static str) -> String {
+        home::texts(&self.file(), sql).await.remove(0)
+    }
+
     fn file(&self) -> PathBuf {
         self.folder.path().join("books.db")
     }

@@ -183,7 +183,12 @@ async fn a_session_that_dies_after_its_order_is_paid_once_and_told_by_sms() {
     }
     lock.release().await;
     let told = rig.next_message().await;
-    assert_eq!(told.tlvs.ussd_service_op(), None, "{}", words(&message_of(&told)));
+    assert_eq!(
+        told.tlvs.ussd_service_op(),
+        None,
+        "{}",
+        words(&message_of(&told))
+    );
     assert!(words(&message_of(&told)).starts_with("Paid 2.60 EUR"));
     // What comes late for that session is told so, and buys nothing.
     let (late, ends) = caller.next(&mut rig, caller.answers("1")).await;
