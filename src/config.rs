@@ -201,7 +201,7 @@ impl Config {
                 .collect(),
             fees: fees.map(|fee| (fee.currency, fee.amount)).collect(),
             shares_books: self.store.postgres.is_some(),
-            asking: self.ussd.asking(&self.smsc),
+            asking: self.ussd.asking(&self.smsc, &self.gsup),
             alphabets: smscs.map(|s| (s.smsc(), s.alphabet)).collect(),
         }
     }
@@ -227,7 +227,7 @@ impl Config {
             menu: text_files(self.ussd.menu.as_deref())?,
             dialects: text_files(self.ussd.dialects.as_deref())?,
         };
-        Ussd::gather(files, &self.ussd, &self.smsc).map_err(ConfigError::Ussd)
+        Ussd::gather(files, &self.ussd, &self.smsc, &self.gsup).map_err(ConfigError::Ussd)
     }
 
     /// What every decision may look at.

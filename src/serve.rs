@@ -243,7 +243,7 @@ impl Gateway {
             quieting,
         };
         let aggregators = carriers.aggregators(&self.config.aggregator, &mut running)?;
-        carriers.hlrs(&self.config.gsup, &self.metrics.gsup, &mut running)?;
+        let hlr_asker = carriers.hlrs(&self.config.gsup, &self.metrics.gsup, &mut running)?;
         drop(carriers);
         let file = self.config.store.postgres.is_none();
         let books = file.then(|| self.config.store.path.clone());
@@ -257,7 +257,7 @@ impl Gateway {
             metrics: self.metrics,
             reaches: self.reaches,
         };
-        flow.start(ways, asker, &mut running);
+        flow.start(ways, asker.or(hlr_asker), &mut running);
         let listeners = Listeners {
             aggregators,
             wakes: self.wakes,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::config::faults::{KeyFault, fault};
+use crate::config::gsup::GsupConfig;
 use crate::config::reading::Section;
 use crate::config::smsc::SmscConfig;
 use crate::dialogue::texts::Language;
@@ -77,6 +78,7 @@ impl Ussd {
         files: UssdFiles,
         config: &UssdConfig,
         smscs: &[SmscConfig],
+        hlrs: &[GsupConfig],
     ) -> Result<Self, Vec<String>> {
         let menu = Menu::with_files(files.menu, config.language);
         let menu =
@@ -86,10 +88,10 @@ impl Ussd {
         let mut problems = Vec::new();
         if let Some(by) = &config.ask_by
             && !smscs.iter().any(|s| s.smsc() == *by && s.bind.transmits())
+            && !hlrs.iter().any(|hlr| hlr.name == *by)
         {
-            problems.push(format!(
-                "[ussd] ask_by: no smsc {by:?} that a bind transmits to"
-            ));
+            let problem = "is neither an smsc that a bind transmits to, nor a [[gsup]]";
+            problems.push(format!("[ussd] ask_by: {by:?} {problem}"));
         }
         for smsc in smscs {
             let name = &smsc.name;
@@ -161,14 +163,16 @@ fn known_dialects(
 
 impl UssdConfig {
     /// How subscribers are asked to pay; none where they are not.
-    pub(super) fn asking(&self, smscs: &[SmscConfig]) -> Option<Asking> {
+    pub(super) fn asking(&self, smscs: &[SmscConfig], hlrs: &[GsupConfig]) -> Option<Asking> {
         let by = self.ask_by.as_ref()?;
-        let results_by = smscs
-            .iter()
-            .filter(|smsc| smsc.smsc() == *by)
-            .find_map(|smsc| smsc.ussd_results_by.clone());
+        let smsc = smscs.iter().filter(|smsc| smsc.smsc() == *by);
+        let hlr = hlrs.iter().find(|hlr| hlr.name == *by);
+        let results_by = smsc
+            .filter_map(|smsc| smsc.ussd_results_by.as_ref())
+            .chain(hlr.map(|hlr| &hlr.results_by))
+            .next();
         Some(Asking {
-            smsc: results_by.unwrap_or_else(|| Arc::clone(by)),
+            smsc: results_by.cloned().unwrap_or_else(|| Arc::clone(by)),
             service: self.service_digits().into(),
             every_s: self.ask_every_s,
         })

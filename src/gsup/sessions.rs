@@ -12,8 +12,6 @@ mod beginning;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-pub use self::beginning::NotBegun;
-
 use crate::domain::Millis;
 use crate::domain::imsi::Imsi;
 use crate::domain::msisdn::Msisdn;
@@ -72,6 +70,8 @@ struct Open<T> {
     turn: Turn,
     /// Whether we began it.
     ours: bool,
+    /// Whether the phone knows of it: ours begins with its first text.
+    begun: bool,
     ends_at: Millis,
     due: Millis,
     state: T,
@@ -138,11 +138,19 @@ impl<T: Default> Sessions<T> {
         match reply {
             Reply::GoesOn(text) => {
                 let component = invoke(REQUEST, octets_of(&text)?);
-                let message = open.message(Kind::Request, State::Continue, Some(&component));
+                let state = if open.begun {
+                    State::Continue
+                } else {
+                    State::Begin
+                };
+                let message = open.message(Kind::Request, state, Some(&component));
                 self.outgoing.push_back(message);
                 open.turn = Turn::Theirs;
+                open.begun = true;
                 self.wait(phone, now);
             }
+            // Nobody waits for the end of what never began.
+            Reply::End(_) if !open.begun => self.end(phone, End::Closed),
             Reply::End(text) if open.ours => {
                 let component = invoke(NOTIFY, octets_of(&text)?);
                 let message = open.message(Kind::Request, State::Continue, Some(&component));
@@ -183,7 +191,7 @@ impl<T: Default> Sessions<T> {
                 return;
             }
             self.due.remove(&(due, phone));
-            if let Some(open) = self.open.get(&phone) {
+            if let Some(open) = self.open.get(&phone).filter(|open| open.begun) {
                 let message = open.message(Kind::Result, State::End, None);
                 self.outgoing.push_back(message);
             }

@@ -15,6 +15,7 @@ use crate::gsup::link::{Channels, Link, LinkConfig};
 use crate::gsup::sessions::Sessions;
 use crate::gsup::text::FORM;
 use crate::http::aggregators::{Aggregator, Aggregators};
+use crate::serve::asking::Ask;
 use crate::serve::error::ServeError;
 use crate::serve::reach::SmscReach;
 use crate::serve::running::{Part, Running, Stage, ending};
@@ -70,13 +71,14 @@ impl<B: Books> Carriers<'_, B> {
         doors.collect()
     }
 
-    /// A link to each HLR, with its desk.
+    /// A link to each HLR, with its desk; where subscribers are asked to pay, if by one of them.
     pub(super) fn hlrs(
         &self,
         configs: &[GsupConfig],
         counts: &GsupMetrics,
         running: &mut Running,
-    ) -> Result<(), ServeError> {
+    ) -> Result<Option<mpsc::Sender<Ask>>, ServeError> {
+        let mut asker = None;
         for config in configs {
             let mut chance = self.chance()?;
             let link = Link::new(link_config(config), counts.hlr(&config.name));
@@ -99,7 +101,10 @@ impl<B: Books> Carriers<'_, B> {
                 form: FORM,
                 results_by: Arc::clone(&config.results_by),
             };
-            let desk = self.desks.open(carrier, line, &mut chance);
+            let mut desk = self.desks.open(carrier, line, &mut chance);
+            if self.desks.asks_by(&config.name) {
+                asker = Some(desk.takes_asks());
+            }
             let (to_callers, came) = mpsc::channel(WAITING_MAX);
             let (to_desk, found) = mpsc::channel(WAITING_MAX);
             let stage = running.stage.subscribe();
@@ -116,7 +121,7 @@ impl<B: Books> Carriers<'_, B> {
             let linking = link.run(channels, move || clock(), chance.next_u64(), stop);
             running.start(Part::Links, ending(linking));
         }
-        Ok(())
+        Ok(asker)
     }
 
     /// That of the SMSC by which subscribers are told of their orders.

@@ -118,10 +118,9 @@ impl<B: Books> Binds<B> {
             let mut deliveries =
                 self.deliveries(&bind, (number, reach), chance, Arc::clone(&stats));
             if let Some((dialect, mut desk)) = desk {
-                if dialect.asks() && self.asks_by(&bind.config) && started.asker.is_none() {
-                    let (asker, asks) = mpsc::channel(in_flight_max);
-                    desk.asks = Some(asks);
-                    started.asker = Some(asker);
+                let asks = dialect.asks() && started.asker.is_none();
+                if asks && self.ussd.asks_by(&bind.config.smsc()) {
+                    started.asker = Some(desk.takes_asks());
                 }
                 let (to_desk, dialled) = mpsc::channel(bind.config.unanswered_deliveries);
                 deliveries.desk = Some((dialect, to_desk));
@@ -154,11 +153,6 @@ impl<B: Books> Binds<B> {
             }
         }
         Ok(started)
-    }
-
-    /// Whether subscribers are asked to pay by this bind's SMSC.
-    fn asks_by(&self, config: &SmscConfig) -> bool {
-        self.ussd.ask_by() == Some(&config.smsc())
     }
 
     fn deliveries(

@@ -26,11 +26,12 @@ use tokio::task::JoinSet;
 
 pub(super) use self::aggregator::AggregatorCarrier;
 pub(super) use self::bind::BindCarrier;
-use self::carrier::{Carrier, Taken};
+use self::carrier::{Callee, Carrier, Taken};
 pub(super) use self::hlr::{HlrCarrier, find_callers};
 pub(super) use self::opening::{Desks, Line};
 use self::seat::Seat;
 use crate::dialogue::ussd_menu::{Found, Guide, Menu, Question, Step, Wish};
+use crate::domain::imsi::Imsi;
 use crate::gateway::books::{Books, StoreError};
 use crate::gateway::browse::{Browse, look};
 use crate::gateway::context::Context;
@@ -93,11 +94,20 @@ pub(super) struct DeskTerms {
 enum Done {
     Found(SessionId, Result<Found, StoreError>),
     Decided(SessionId, Wish, Result<Outcome, StoreError>),
+    /// Whose phone is to be asked.
+    Payer(Ask, Option<Imsi>),
     /// Whether a text of this session got through.
     Taken(SessionId, bool),
 }
 
 impl<B: Books, V: Browse, C: Carrier> Desk<B, V, C> {
+    /// Where this desk is told whom to ask.
+    pub(super) fn takes_asks(&mut self) -> mpsc::Sender<Ask> {
+        let (asker, asks) = mpsc::channel(ASKS_MAX);
+        self.asks = Some(asks);
+        asker
+    }
+
     /// Serves until nothing can come any more. `quiet` is dropped once, after closing, no order is
     /// at the books.
     pub(super) async fn run(
@@ -130,8 +140,7 @@ impl<B: Books, V: Browse, C: Carrier> Desk<B, V, C> {
                 Some(ask) = next_ask(&mut self.asks),
                     if under_way.len() < self.terms.under_way_max =>
                 {
-                    self.look_at_carrier();
-                    self.ask(ask, &mut under_way);
+                    under_way.spawn(self.find_payer(ask));
                 }
                 sent = self.carrier.send() => {
                     if let Some(Taken { session, taken }) = sent {
@@ -158,9 +167,10 @@ impl<B: Books, V: Browse, C: Carrier> Desk<B, V, C> {
         }
     }
 
-    fn look_at_carrier(&mut self) {
-        self.carrier.look();
+    fn look_at_carrier(&mut self) -> bool {
+        let stands = self.carrier.look();
         self.counts.open(self.carrier.len());
+        stands
     }
 
     fn until_due(&self) -> Duration {
@@ -234,12 +244,14 @@ impl<B: Books, V: Browse, C: Carrier> Desk<B, V, C> {
             Done::Found(session, Err(error)) | Done::Decided(session, _, Err(error)) => {
                 (session, self.failed(session, &error))
             }
-            Done::Taken(session, taken) => {
-                self.asked(session, if taken { Asked::Done } else { Asked::ByText });
-                if !taken {
-                    self.carrier.failed(session);
-                }
-                return;
+            Done::Payer(ask, imsi) => match self.ask(ask, imsi) {
+                Some((session, step)) => (session, Some(step)),
+                None => return,
+            },
+            Done::Taken(session, true) => return self.asked(session, Asked::Done),
+            Done::Taken(session, false) => {
+                self.asked(session, Asked::ByText);
+                return self.carrier.failed(session);
             }
         };
         if let Some(step) = step {
@@ -280,26 +292,41 @@ impl<B: Books, V: Browse, C: Carrier> Desk<B, V, C> {
             self.asked(session, Asked::Done);
         }
         match self.carrier.reply(session, reply, now) {
-            Ok(()) => self.counts.said(step),
+            Ok(()) => {
+                self.counts.said(step);
+                if !C::ACKNOWLEDGED {
+                    self.asked(session, Asked::Done);
+                }
+            }
             Err(error) => tracing::warn!(phone = %session.phone(), step, %error, "not said"),
         }
     }
 
-    /// Begins a session with whom a merchant named as who pays.
-    fn ask(&mut self, ask: Ask, under_way: &mut JoinSet<Done>) {
-        let Ask { phone, pon, reply } = ask;
-        let now = (self.clock)();
-        if !self.carrier.stands() {
-            return;
+    /// Finds out whose phone it is that a merchant named.
+    fn find_payer(&self, ask: Ask) -> impl Future<Output = Done> + Send + use<B, V, C> {
+        let views = self.views.clone();
+        async move {
+            let line = views.line(ask.phone).await.ok().flatten();
+            Done::Payer(ask, line.and_then(|line| line.imsi.parse().ok()))
         }
-        let service = &self.terms.results_from;
-        let session = match self.carrier.ask(phone, service, now) {
-            Ok(session) => session,
-            Err(cause) => {
-                tracing::debug!(%phone, %cause, "asked to pay by text");
-                reply.send(Asked::ByText).ok();
-                return;
-            }
+    }
+
+    /// Begins a session with whom a merchant named as who pays; who can't be asked so gets a text.
+    fn ask(&mut self, ask: Ask, imsi: Option<Imsi>) -> Option<(SessionId, Step)> {
+        let Ask { phone, pon, reply } = ask;
+        let callee = Callee {
+            phone,
+            imsi,
+            service: self.terms.results_from.clone(),
+        };
+        let now = (self.clock)();
+        let stands = self.look_at_carrier();
+        let Some(session) = stands
+            .then(|| self.carrier.ask(&callee, now).ok())
+            .flatten()
+        else {
+            reply.send(Asked::ByText).ok();
+            return None;
         };
         self.counts.asked();
         let step = self.at(session, |seat, _| {
@@ -307,9 +334,7 @@ impl<B: Books, V: Browse, C: Carrier> Desk<B, V, C> {
             seat.code = "asked".into();
             seat.dialogue.asked(pon)
         });
-        if let Some(step) = step {
-            self.go(session, step, under_way);
-        }
+        step.map(|step| (session, step))
     }
 
     fn asked(&mut self, session: SessionId, asked: Asked) {
@@ -431,5 +456,7 @@ async fn next_ask(asks: &mut Option<mpsc::Receiver<Ask>>) -> Option<Ask> {
     }
 }
 
+/// Questions that wait for the desk; the outbox keeps the others.
+const ASKS_MAX: usize = 64;
 /// When the carrier is looked at, and time-outs are seen at the latest.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

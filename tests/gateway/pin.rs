@@ -137,7 +137,7 @@ impl Call<'_> {
         let guide = Guide {
             menu: &self.menu,
             texts: &self.shop.context.texts,
-            alphabet: SmscAlphabet::Gsm7Unpacked,
+            form: SmscAlphabet::Gsm7Unpacked.into(),
             service: "*778#",
         };
         let mut step = go(&mut self.dialogue, &guide);

@@ -4,69 +4,41 @@ use super::{Caller, Open, Sessions, Turn, closing};
 use crate::domain::Millis;
 use crate::domain::imsi::Imsi;
 use crate::domain::msisdn::Msisdn;
-use crate::gsup::component::{Component, NOT_SUPPORTED, PROCESS, REQUEST};
-use crate::gsup::message::{Kind, Message, State};
+use crate::gsup::component::{Component, NOT_SUPPORTED, PROCESS};
+use crate::gsup::message::Message;
 use crate::gsup::text::{octets_of, text_of};
-use crate::sms::ussd_string::StringTooLong;
-use crate::ussd::{End, Event, Received, SessionId};
-
-/// Why no session was begun.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotBegun {
-    /// The phone has one already: its subscriber is busy with it.
-    #[error("the phone has a session")]
-    Engaged,
-    /// There is no room for another.
-    #[error("too many sessions are open")]
-    Full,
-    /// The text does not fit.
-    #[error(transparent)]
-    TooLong(#[from] StringTooLong),
-}
+use crate::ussd::{End, Event, NotAsked, Received, SessionId};
 
 impl<T: Default> Sessions<T> {
-    /// Begins a session with `text`, which the phone shows by itself, and waits for an answer: it
-    /// comes as [`Event::Answered`]. Later texts go by [`Self::reply`].
+    /// Begins a session: the first [`Self::reply`] asks, and what the phone answers comes as
+    /// [`Event::Answered`].
     ///
     /// Not at osmo-hlr 1.5.0, of Debian 12: it hands the question on, and dies of a segmentation
     /// fault at the phone's answer.
     ///
     /// # Errors
     ///
-    /// [`NotBegun`]; nothing is sent then.
-    pub fn push(
-        &mut self,
-        phone: Msisdn,
-        imsi: Imsi,
-        text: &str,
-        now: Millis,
-    ) -> Result<SessionId, NotBegun> {
+    /// [`NotAsked`]; nothing is begun then.
+    pub fn ask(&mut self, phone: Msisdn, imsi: Imsi, now: Millis) -> Result<SessionId, NotAsked> {
         if self.open.contains_key(&phone) {
-            return Err(NotBegun::Engaged);
+            return Err(NotAsked::InSession);
         }
         if !self.has_room() {
-            return Err(NotBegun::Full);
+            return Err(NotAsked::Full);
         }
-        let string = octets_of(text)?;
         let [_, _, _, _, octets @ ..] = self.next_number.to_be_bytes();
         let open = Open {
             number: self.next_number,
             imsi,
             session: u32::from_be_bytes(octets) | OURS,
             invoke: FIRST_INVOKE,
-            turn: Turn::Theirs,
+            turn: Turn::Ours,
             ours: true,
+            begun: false,
             ends_at: now.plus_ms(self.terms.session_ms),
             due: now,
             state: T::default(),
         };
-        let component = Component::Invoke {
-            id: open.invoke,
-            operation: REQUEST,
-            string: Some(string),
-        };
-        self.outgoing
-            .push_back(open.message(Kind::Request, State::Begin, Some(&component)));
         Ok(self.opened(phone, open, now))
     }
 
@@ -118,6 +90,7 @@ impl<T: Default> Sessions<T> {
             invoke: id,
             turn: Turn::Ours,
             ours: false,
+            begun: true,
             ends_at: now.plus_ms(self.terms.session_ms),
             due: now,
             state: T::default(),

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::beginning::OURS;
 use super::*;
+use crate::ussd::NotAsked;
 
 const NOW: Millis = Millis(1_000_000);
 
@@ -191,7 +192,7 @@ fn strangers_and_other_services_get_a_word_and_no_session() {
         if received == Received::Full {
             hlr.terms.sessions_max = 1;
             hlr.outgoing.clear();
-            hlr.push("491709999999".parse().unwrap(), imsi(), "?", NOW)
+            hlr.ask("491709999999".parse().unwrap(), imsi(), NOW)
                 .unwrap();
             hlr.outgoing.clear();
         }
@@ -258,14 +259,17 @@ fn what_a_phone_does_besides_ends_its_session() {
 #[test]
 fn a_session_of_ours_begins_with_a_question_and_ends_once_its_last_text_is_seen() {
     let mut hlr = sessions(9);
-    let session = hlr.push(phone(), imsi(), "Pay 2.60 EUR?", NOW).unwrap();
+    let session = hlr.ask(phone(), imsi(), NOW).unwrap();
+    assert_eq!(said(&mut hlr), None, "the phone knows nothing yet");
+    let question = Reply::GoesOn("Pay 2.60 EUR?".to_owned());
+    hlr.reply(session, question, NOW).unwrap();
     let begin = hlr.outgoing.front().cloned().unwrap();
     assert_eq!(begin.session, OURS | 7);
     assert_eq!(
         said(&mut hlr),
         Some(shown(State::Begin, "invoke 1 3c Pay 2.60 EUR?"))
     );
-    assert_eq!(hlr.push(phone(), imsi(), "?", NOW), Err(NotBegun::Engaged));
+    assert_eq!(hlr.ask(phone(), imsi(), NOW), Err(NotAsked::InSession));
     let mut answer = answers(begin.session, "1");
     let component = Component::Result {
         id: 1,
@@ -294,8 +298,8 @@ fn sessions_have_their_time_their_room_and_their_connection() {
     let mut hlr = sessions(1);
     let first = begun(&mut hlr, 1);
     assert_eq!(
-        hlr.push("491709999999".parse().unwrap(), imsi(), "?", NOW),
-        Err(NotBegun::Full)
+        hlr.ask("491709999999".parse().unwrap(), imsi(), NOW),
+        Err(NotAsked::Full)
     );
     // Dialled anew: the old one is over.
     let second = begun(&mut hlr, 2);

@@ -4,10 +4,10 @@ use tokio::sync::oneshot;
 
 use crate::domain::Millis;
 use crate::http::aggregators::Ask;
-use crate::serve::ussd::carrier::{Carrier, Taken};
+use crate::serve::ussd::carrier::{Callee, Carrier, Taken};
 use crate::serve::ussd::seat::Seat;
 use crate::ussd::history::{Histories, Terms};
-use crate::ussd::{Event, NotSaid, Received, Reply, SessionId};
+use crate::ussd::{Event, NotAsked, NotSaid, Received, Reply, SessionId};
 
 /// One aggregator with its sessions.
 pub(in crate::serve) struct AggregatorCarrier {
@@ -32,6 +32,8 @@ impl AggregatorCarrier {
 impl Carrier for AggregatorCarrier {
     type Came = Ask;
 
+    const ACKNOWLEDGED: bool = false;
+
     /// Without room the answer's sender is dropped, which is what says so.
     fn take(&mut self, came: Ask, has_room: bool, now: Millis) -> Received {
         if !has_room {
@@ -54,6 +56,11 @@ impl Carrier for AggregatorCarrier {
         let said = self.sessions.reply(session, reply, now);
         self.answer();
         said
+    }
+
+    /// An aggregator asks, it is not asked.
+    fn ask(&mut self, _: &Callee, _: Millis) -> Result<SessionId, NotAsked> {
+        Err(NotAsked::Dialect)
     }
 
     /// Nothing is sent of which it could be known.

@@ -6,9 +6,8 @@ use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::domain::Millis;
-use crate::domain::msisdn::Msisdn;
 use crate::gateway::intake::Origin;
-use crate::serve::ussd::carrier::{Carrier, Taken};
+use crate::serve::ussd::carrier::{Callee, Carrier, Taken};
 use crate::serve::ussd::seat::Seat;
 use crate::smpp::link::{Delivery, LinkStats, Submit};
 use crate::smpp::pdu::CommandStatus;
@@ -46,6 +45,8 @@ impl BindCarrier {
 impl Carrier for BindCarrier {
     type Came = Delivery;
 
+    const ACKNOWLEDGED: bool = true;
+
     /// The centre is answered at once, before anything is said.
     fn take(&mut self, came: Delivery, has_room: bool, now: Millis) -> Received {
         let Delivery {
@@ -72,12 +73,12 @@ impl Carrier for BindCarrier {
         self.sessions.state_mut(session)
     }
 
-    fn ask(&mut self, phone: Msisdn, service: &str, now: Millis) -> Result<SessionId, NotAsked> {
-        self.sessions.ask(phone, service, now)
-    }
-
     fn reply(&mut self, session: SessionId, reply: Reply, now: Millis) -> Result<(), NotSaid> {
         self.sessions.reply(session, reply, now)
+    }
+
+    fn ask(&mut self, callee: &Callee, now: Millis) -> Result<SessionId, NotAsked> {
+        self.sessions.ask(callee.phone, &callee.service, now)
     }
 
     fn failed(&mut self, session: SessionId) {
@@ -93,17 +94,14 @@ impl Carrier for BindCarrier {
     }
 
     /// Sessions die with their connection: what was underway may come twice.
-    fn look(&mut self) {
+    fn look(&mut self) -> bool {
         let bound = self.stats.bound.load(Ordering::Relaxed);
         let bind = self.stats.binds.load(Ordering::Relaxed);
         if bind != self.bind || !bound {
             self.bind = bind;
             self.sessions.lost();
         }
-    }
-
-    fn stands(&self) -> bool {
-        self.stats.bound.load(Ordering::Relaxed)
+        bound
     }
 
     fn len(&self) -> usize {

@@ -10,9 +10,9 @@ use crate::gateway::browse::Browse;
 use crate::gsup::link::LinkState;
 use crate::gsup::message::{Message, State};
 use crate::gsup::sessions::{Caller, Sessions};
-use crate::serve::ussd::carrier::{Carrier, Taken};
+use crate::serve::ussd::carrier::{Callee, Carrier, Taken};
 use crate::serve::ussd::seat::Seat;
-use crate::ussd::{Event, NotSaid, Received, Reply, SessionId};
+use crate::ussd::{Event, NotAsked, NotSaid, Received, Reply, SessionId};
 
 /// A message, and whose card it is about where that matters.
 pub(in crate::serve) struct FromHlr {
@@ -72,6 +72,8 @@ impl HlrCarrier {
 impl Carrier for HlrCarrier {
     type Came = FromHlr;
 
+    const ACKNOWLEDGED: bool = false;
+
     fn take(&mut self, came: FromHlr, has_room: bool, now: Millis) -> Received {
         let caller = if has_room {
             came.caller
@@ -94,6 +96,11 @@ impl Carrier for HlrCarrier {
         self.sessions.reply(session, reply, now)
     }
 
+    fn ask(&mut self, callee: &Callee, now: Millis) -> Result<SessionId, NotAsked> {
+        let imsi = callee.imsi.clone().ok_or(NotAsked::Dialect)?;
+        self.sessions.ask(callee.phone, imsi, now)
+    }
+
     /// The HLR acknowledges nothing.
     fn failed(&mut self, _: SessionId) {}
 
@@ -106,13 +113,14 @@ impl Carrier for HlrCarrier {
     }
 
     /// Sessions die with their connection: what was underway may never come.
-    fn look(&mut self) {
+    fn look(&mut self) -> bool {
         let known = self.state.known.load(Ordering::Relaxed);
         let connection = self.state.connections.load(Ordering::Relaxed);
         if connection != self.connection || !known {
             self.connection = connection;
             self.sessions.lost();
         }
+        known
     }
 
     fn len(&self) -> usize {

@@ -61,6 +61,7 @@ impl<B: Books> Desks<B> {
         chance: &mut ChaCha20Rng,
     ) -> Desk<B, Store, C> {
         let purchase = &self.purchase;
+        let digits = self.config.service_code.trim_matches(['*', '#']);
         Desk {
             carrier,
             books: self.books.clone(),
@@ -78,7 +79,7 @@ impl<B: Books> Desks<B> {
             terms: DeskTerms {
                 service_code: line.service_code,
                 form: line.form,
-                results_from: self.config.service_digits().into(),
+                results_from: digits.into(),
                 results_by: line.results_by,
                 take_within: Duration::from_millis(u64::from(purchase.order_take_within_ms)),
                 session_ms: ms(self.config.session_s),
@@ -94,14 +95,14 @@ impl<B: Books> Desks<B> {
         self.ussd.dialects.get(bind).cloned()
     }
 
+    /// Whether subscribers are asked to pay by this SMSC or HLR.
+    pub(in crate::serve) fn asks_by(&self, name: &Arc<str>) -> bool {
+        self.config.ask_by.as_ref() == Some(name)
+    }
+
     /// What subscribers dial where nothing else is said.
     pub(in crate::serve) fn service_code(&self) -> Arc<str> {
         Arc::clone(&self.config.service_code)
-    }
-
-    /// The SMSC by which subscribers are asked to pay.
-    pub(in crate::serve) const fn ask_by(&self) -> Option<&Arc<str>> {
-        self.config.ask_by.as_ref()
     }
 
     /// For a whole session.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use serde_json::json;
 use svgate::config::Config;
 use svgate::config::gsup::GsupConfig;
 use svgate::config::smsc::Originator;
@@ -16,7 +17,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::rig::{Rig, message_of, within};
-use crate::fixture::words;
+use crate::fixture::{Phone, words};
 
 fn at_hlr(port: u16) -> impl FnOnce(&mut Config) {
     move |config| {
@@ -74,6 +75,10 @@ impl Hlr {
             state,
             component: component.encode().unwrap().into(),
         };
+        self.send_message(&message).await;
+    }
+
+    async fn send_message(&mut self, message: &Message) {
         let mut output = BytesMut::new();
         ipa::gsup(&message.encode(), &mut output);
         self.write(&output).await;
@@ -81,12 +86,14 @@ impl Hlr {
 
     /// The next message: its state, and what its phone is shown.
     async fn next(&mut self) -> (State, String) {
+        let message = self.message().await;
+        (message.state, shown(&message.component))
+    }
+
+    async fn message(&mut self) -> Message {
         loop {
             match ipa::split_frame(&mut self.input).unwrap() {
-                Some(ipa::Frame::Gsup(octets)) => {
-                    let message = Message::decode(&octets).unwrap();
-                    return (message.state, shown(&message.component));
-                }
+                Some(ipa::Frame::Gsup(octets)) => return Message::decode(&octets).unwrap(),
                 Some(ipa::Frame::Ping) => {
                     let mut output = BytesMut::new();
                     ipa::pong(&mut output);
@@ -255,4 +262,66 @@ async fn an_hlr_that_does_not_ask_who_comes_is_left() {
         .unwrap()
         .unwrap();
     rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_payer_is_asked_at_the_core_network_and_by_text_while_it_is_away() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut rig = Rig::start(2, |config| {
+        at_hlr(port)(config);
+        config.ussd.ask_by = Some("core".into());
+    })
+    .await;
+    rig.machine_is_alive().await;
+    let mut hlr = Hlr::accept(&listener).await;
+    while !rig
+        .metrics()
+        .await
+        .contains("gsup_connected{hlr=\"core\"} 1")
+    {
+        tokio::task::yield_now().await;
+    }
+    let order = |reference: &str, payer: Phone| {
+        let payer = payer.msisdn().expose_digits();
+        json!({"client_reference": reference, "item": "12", "payer_msisdn": payer})
+    };
+    let kiosk = "/v1/kiosks/machine-0/orders";
+    rig.post_to(kiosk, &order("till/1", Phone::new(0))).await;
+    let asked = hlr.message().await;
+    assert_eq!((asked.state, asked.kind), (State::Begin, Kind::Request));
+    assert_eq!(asked.imsi, imsi(&rig).await.parse().unwrap());
+    let Ok(Component::Invoke {
+        id,
+        operation: REQUEST,
+        string: Some(_),
+    }) = Component::decode(&asked.component)
+    else {
+        panic!("not a question: {asked:?}")
+    };
+    let yes = Component::Result {
+        id,
+        string: Some((REQUEST, string("1"))),
+    };
+    let yes = Message {
+        state: State::Continue,
+        component: yes.encode().unwrap().into(),
+        ..asked
+    };
+    hlr.send_message(&yes).await;
+    let told = words(&message_of(&rig.next_message().await));
+    assert!(told.starts_with("Paid 2.60 EUR"), "{told}");
+    assert_eq!(
+        hlr.message().await.state,
+        State::Continue,
+        "a last text to be seen"
+    );
+    drop((hlr, listener));
+    rig.post_to(kiosk, &order("till/2", Phone::new(1))).await;
+    let told = words(&message_of(&rig.next_message().await));
+    assert!(
+        told.starts_with("Coffee & Co asks you to pay 2.60 EUR."),
+        "{told}"
+    );
+    assert_eq!(rig.stop().await.paid().await, 1);
 }

@@ -1,6 +1,7 @@
 //! Sessions that we begin.
 
 use super::*;
+use crate::ussd::NotAsked;
 
 #[test]
 fn a_session_of_ours_is_asked_answered_and_ended_in_its_dialect() {
@@ -41,7 +42,11 @@ fn a_session_of_ours_is_asked_answered_and_ended_in_its_dialect() {
         let text = "1".to_owned();
         assert_eq!(
             answered,
-            Some(Event::Answered { session, text }),
+            Some(Event::Answered {
+                session,
+                text,
+                retold: false
+            }),
             "{dialect}"
         );
         let end = Reply::End("Paid.".to_owned());
