@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! phone dials   ◄ begin, invoke 3B    ► go on, invoke 3C    ◄ go on, result 3C    ► end, result 3B
-//! we begin      ► begin, invoke 3C    ◄ go on, result 3C    ► go on, notify 3D    ◄ result   ► end
+//! we ask        ► begin, invoke 3C    ◄ go on, result 3C    ► go on, notify 3D    ◄ result   ► end
 //! ```
 //! Each phone has one session. Our invokes carry the number of the phone's own: after a restart an
 //! answer to one names it, so that a session of before can still be ended with a word. A phone that
@@ -68,13 +68,18 @@ struct Open<T> {
     /// The number of the phone's invoke, and of each of ours.
     invoke: u8,
     turn: Turn,
-    /// Whether we began it.
-    ours: bool,
-    /// Whether the phone knows of it: ours begins with its first text.
-    begun: bool,
+    begun: Begun,
     ends_at: Millis,
     due: Millis,
     state: T,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begun {
+    ByPhone,
+    ByUs,
+    /// It is ours, and begins with its first text.
+    NotYet,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,20 +143,22 @@ impl<T: Default> Sessions<T> {
         match reply {
             Reply::GoesOn(text) => {
                 let component = invoke(REQUEST, octets_of(&text)?);
-                let state = if open.begun {
-                    State::Continue
-                } else {
-                    State::Begin
+                let state = match open.begun {
+                    Begun::ByPhone | Begun::ByUs => State::Continue,
+                    Begun::NotYet => State::Begin,
                 };
                 let message = open.message(Kind::Request, state, Some(&component));
                 self.outgoing.push_back(message);
+                if open.begun == Begun::NotYet {
+                    open.begun = Begun::ByUs;
+                }
                 open.turn = Turn::Theirs;
                 open.begun = true;
                 self.wait(phone, now);
             }
             // Nobody waits for the end of what never began.
-            Reply::End(_) if !open.begun => self.end(phone, End::Closed),
-            Reply::End(text) if open.ours => {
+            Reply::End(_) if open.begun == Begun::NotYet => self.end(phone, End::Closed),
+            Reply::End(text) if open.begun == Begun::ByUs => {
                 let component = invoke(NOTIFY, octets_of(&text)?);
                 let message = open.message(Kind::Request, State::Continue, Some(&component));
                 self.outgoing.push_back(message);
@@ -191,7 +198,8 @@ impl<T: Default> Sessions<T> {
                 return;
             }
             self.due.remove(&(due, phone));
-            if let Some(open) = self.open.get(&phone).filter(|open| open.begun) {
+            let open = self.open.get(&phone);
+            if let Some(open) = open.filter(|open| open.begun != Begun::NotYet) {
                 let message = open.message(Kind::Result, State::End, None);
                 self.outgoing.push_back(message);
             }

@@ -360,6 +360,35 @@ fn what_may_be_old_pays_nothing_but_shows_its_price_again() {
 }
 
 #[test]
+fn a_pin_that_was_typed_before_is_asked_for_again_behind_the_price() {
+    let mut call = Call::new("en");
+    call.dial("*778#");
+    let wanted = Wanted::Pon("83920171".parse().unwrap());
+    let Found::Offer(mut offered) = offer(&wanted) else {
+        panic!("no offer")
+    };
+    offered.pin = Some(PinState::Set);
+    let advice = call.step(|dialogue, guide| dialogue.found(Found::Offer(offered), guide));
+    // Yes and PIN, as they were said to a process that is gone.
+    for before in ["1", "4711"] {
+        call.step(|dialogue, guide| dialogue.heard_before(before, guide));
+        assert_eq!(call.dialogue.step_name(), "confirm");
+    }
+    let again = call.step(|dialogue, guide| dialogue.heard_before("1", guide));
+    assert_eq!(again, advice);
+    call.answer("1");
+    assert_eq!(call.dialogue.step_name(), "ask_pin");
+    // Nor is one set by what is old.
+    let asked = call.step(|dialogue, guide| dialogue.heard_before("4711", guide));
+    assert!(matches!(asked, Step::Show(_)), "{asked:?}");
+    let paid = call.answer("4711");
+    assert!(
+        matches!(&paid, Step::Submit(Wish::Order { pin: Some(_), .. })),
+        "{paid:?}"
+    );
+}
+
+#[test]
 fn a_last_text_that_one_string_cannot_hold_is_read_page_by_page() {
     let mut call = Call::new("en");
     let text = "Paid 2.60 EUR. ".repeat(20);

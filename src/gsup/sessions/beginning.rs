@@ -1,6 +1,6 @@
-//! How sessions begin: a phone dials, or we do.
+//! How sessions begin: a phone dials, or we ask.
 
-use super::{Caller, Open, Sessions, Turn, closing};
+use super::{Begun, Caller, Open, Sessions, Turn, closing};
 use crate::domain::Millis;
 use crate::domain::imsi::Imsi;
 use crate::domain::msisdn::Msisdn;
@@ -10,15 +10,15 @@ use crate::gsup::text::{octets_of, text_of};
 use crate::ussd::{End, Event, NotAsked, Received, SessionId};
 
 impl<T: Default> Sessions<T> {
-    /// Begins a session: the first [`Self::reply`] asks, and what the phone answers comes as
-    /// [`Event::Answered`].
+    /// Begins a session with the phone that has the card `imsi`: the first [`Self::reply`] asks, and
+    /// what is answered comes as [`Event::Answered`]. A phone in a session is left alone.
     ///
-    /// Not at osmo-hlr 1.5.0, of Debian 12: it hands the question on, and dies of a segmentation
+    /// Not for osmo-hlr 1.5.0, of Debian 12: it hands the question on, and dies of a segmentation
     /// fault at the phone's answer.
     ///
     /// # Errors
     ///
-    /// [`NotAsked`]; nothing is begun then.
+    /// [`NotAsked`]; nothing is begun.
     pub fn ask(&mut self, phone: Msisdn, imsi: Imsi, now: Millis) -> Result<SessionId, NotAsked> {
         if self.open.contains_key(&phone) {
             return Err(NotAsked::InSession);
@@ -33,8 +33,7 @@ impl<T: Default> Sessions<T> {
             session: u32::from_be_bytes(octets) | OURS,
             invoke: FIRST_INVOKE,
             turn: Turn::Ours,
-            ours: true,
-            begun: false,
+            begun: Begun::NotYet,
             ends_at: now.plus_ms(self.terms.session_ms),
             due: now,
             state: T::default(),
@@ -89,8 +88,7 @@ impl<T: Default> Sessions<T> {
             session: message.session,
             invoke: id,
             turn: Turn::Ours,
-            ours: false,
-            begun: true,
+            begun: Begun::ByPhone,
             ends_at: now.plus_ms(self.terms.session_ms),
             due: now,
             state: T::default(),

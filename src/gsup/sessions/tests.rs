@@ -259,12 +259,15 @@ fn what_a_phone_does_besides_ends_its_session() {
 #[test]
 fn a_session_of_ours_begins_with_a_question_and_ends_once_its_last_text_is_seen() {
     let mut hlr = sessions(9);
+    let never = hlr.ask(phone(), imsi(), NOW).unwrap();
+    hlr.reply(never, Reply::End("no".to_owned()), NOW).unwrap();
+    assert_eq!(hlr.poll_event(), Some(ended(never, End::Closed)));
+    assert_eq!(said(&mut hlr), None);
     let session = hlr.ask(phone(), imsi(), NOW).unwrap();
-    assert_eq!(said(&mut hlr), None, "the phone knows nothing yet");
     let question = Reply::GoesOn("Pay 2.60 EUR?".to_owned());
     hlr.reply(session, question, NOW).unwrap();
     let begin = hlr.outgoing.front().cloned().unwrap();
-    assert_eq!(begin.session, OURS | 7);
+    assert_eq!(begin.session, OURS | 8);
     assert_eq!(
         said(&mut hlr),
         Some(shown(State::Begin, "invoke 1 3c Pay 2.60 EUR?"))
