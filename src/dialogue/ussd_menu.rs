@@ -14,6 +14,7 @@ mod menu;
 mod pages;
 mod pin;
 mod question;
+mod reading;
 mod showing;
 mod words;
 
@@ -25,12 +26,12 @@ pub use self::question::{
 
 use self::menu::Kind;
 use self::pages::Pages;
+use self::reading::{amount, price, wanted};
 use crate::dialogue::reply::{Price, Reply};
-use crate::dialogue::sms_command::{Command, NotAnAmount, TypedAmount};
+use crate::dialogue::sms_command::Command;
 use crate::dialogue::texts::{Language, Texts};
-use crate::dialogue::words::Word;
 use crate::domain::catalogue::{ItemCode, Quantity, ShortCode};
-use crate::domain::money::{Currency, MinorUnits};
+use crate::domain::money::Currency;
 use crate::domain::pin::Pin;
 use crate::domain::pon::Pon;
 use crate::sms::ussd_string::StringForm;
@@ -464,46 +465,6 @@ fn typed_in(text: &str) -> &str {
 /// To an advice of charge.
 fn is_yes(typed: &str) -> bool {
     typed == "1"
-}
-
-/// What a dialled order is for; none for what is no order.
-fn wanted(command: &Command) -> Option<Wanted> {
-    match command {
-        Command::Buy {
-            short_code,
-            item,
-            quantity,
-            ..
-        } => Some(Wanted::Item {
-            short_code: *short_code,
-            item: *item,
-            quantity: *quantity,
-        }),
-        Command::PayPon { pon, .. } => Some(Wanted::Pon(*pon)),
-        Command::PayAmount { .. }
-        | Command::List(_)
-        | Command::Balance
-        | Command::Limit(_)
-        | Command::Stop
-        | Command::Start(_)
-        | Command::Help => None,
-    }
-}
-
-fn price(short_code: ShortCode, item: ItemCode, quantity: Quantity) -> Step {
-    Step::Look(Question::Price(Wanted::Item {
-        short_code,
-        item,
-        quantity,
-    }))
-}
-
-/// An amount of this currency, not zero; a keypad's star stands for the point that it lacks.
-fn amount(typed: &str, currency: Currency) -> Option<TypedAmount> {
-    let word = Word::echo(&typed.replace('*', "."));
-    let amount: TypedAmount = word.as_str().parse().ok()?;
-    let minor: Result<MinorUnits, NotAnAmount> = amount.in_currency(currency);
-    minor.is_ok_and(|minor| !minor.is_zero()).then_some(amount)
 }
 
 /// Shown as `2.50`, `250` or `0.250`.

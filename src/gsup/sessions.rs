@@ -153,7 +153,6 @@ impl<T: Default> Sessions<T> {
                     open.begun = Begun::ByUs;
                 }
                 open.turn = Turn::Theirs;
-                open.begun = true;
                 self.wait(phone, now);
             }
             // Nobody waits for the end of what never began.

@@ -45,7 +45,7 @@ pub(in crate::serve) async fn find_callers(
     }
 }
 
-/// One HLR with the sessions at it. Nobody is asked by it: see [`Sessions::ask`].
+/// One HLR with the sessions at it.
 pub(in crate::serve) struct HlrCarrier {
     sessions: Sessions<Seat>,
     state: Arc<LinkState>,
