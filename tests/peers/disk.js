@@ -14,7 +14,7 @@ const http = require('node:http');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 
-const { checkBalances, query } = require('./kill9_books');
+const { checkBalances, sqliteBooks } = require('./smsc_lib/book_claims');
 const { addressed } = require('./smsc_lib/carriage');
 const { MACHINES } = require('./smsc_lib/catalogue');
 const { Checks } = require('./smsc_lib/checks');
@@ -68,7 +68,7 @@ class Run {
     this.refusals = {};
     const [machine] = MACHINES;
     this.code = machine.code;
-    this.machine = new Machine(machine.id, site.tokens[machine.id], site.http, new Random(1));
+    this.machine = new Machine(machine.id, site.tokens[machine.id], [site.http], new Random(1));
     this.log = path.join(given.dir, 'gateway.log');
     this.gateway = new GatewayProcess(given.svgate, site.config, this.log);
     this.centre = new MessageCentre(site.account, () => this.next());
@@ -199,8 +199,8 @@ class Run {
     this.machine.stop();
     this.centre.close();
     this.claim('it stops in order', stopped === 0, String(stopped));
-    const file = this.books[0];
-    const [{ paid, ended }] = query(file, `
+    const query = sqliteBooks(this.books[0]);
+    const [{ paid, ended }] = query(`
       select count(*) as paid, sum(state in ('supplied', 'refunded')) as ended
       from purchase where paid_ms is not null`);
     const told = this.machine.journal.size;
@@ -209,8 +209,8 @@ class Run {
       `${this.made} orders, ${paid} paid, ${told} acks, ${ended} at their end`);
     this.claim('no word of the machine was lost', this.machine.faults.length === 0,
       this.machine.faults.slice(0, 3).join('; '));
-    checkBalances(this.checks, file);
-    const [{ fine }] = query(file, 'select quick_check as fine from pragma_quick_check');
+    checkBalances(this.checks, query);
+    const [{ fine }] = query('select quick_check as fine from pragma_quick_check');
     this.claim('the database file is sound', fine === 'ok', fine);
   }
 

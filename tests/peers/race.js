@@ -8,7 +8,7 @@
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 
-const { checkBalances, query } = require('./kill9_books');
+const { checkBalances, sqliteBooks } = require('./smsc_lib/book_claims');
 const { addressed } = require('./smsc_lib/carriage');
 const { MACHINES } = require('./smsc_lib/catalogue');
 const { Checks } = require('./smsc_lib/checks');
@@ -123,14 +123,14 @@ function check(given, racers, stopped) {
   const least = given.races * WINS_MIN_SHARE;
   checks.claim('both sides win: it is a race', races,
     unless(Math.min(accepted, withdrawn) >= least, `accept ${accepted}, withdraw ${withdrawn}`));
-  const file = path.join(given.dir, 'svgate.db');
-  const states = Object.fromEntries(query(file,
+  const query = sqliteBooks(path.join(given.dir, 'svgate.db'));
+  const states = Object.fromEntries(query(
     'select state, count(*) as n from purchase group by state').map(({ state, n }) => [state, n]));
   const want = JSON.stringify({ refunded: withdrawn, supplied: accepted });
   checks.claim('the books have the goods of who accepted, the refunds of who withdrew', races,
     unless(JSON.stringify(states, ['refunded', 'supplied']) === want
       && Object.keys(states).length === 2, `${JSON.stringify(states)}, not ${want}`));
-  checkBalances(checks, file);
+  checkBalances(checks, query);
   checks.claim('the gateway stopped in order', 1, unless(stopped === 0, `it ended with ${stopped}`));
   console.log(`accept won ${accepted}, withdraw won ${withdrawn}`);
   return checks.report();

@@ -60,7 +60,7 @@ class Run {
     const master = readMaster(readFileSync(inDir('master.key'), 'utf8'));
     this.phones = new Phones(given.orders, master, random.fork());
     const { tokens, http } = site;
-    this.machines = MACHINES.map(({ id }) => new Machine(id, tokens[id], http, random.fork()));
+    this.machines = MACHINES.map(({ id }) => new Machine(id, tokens[id], [http], random.fork()));
     this.gateway = new GatewayProcess(given.svgate, site.config, inDir('gateway.log'));
     this.centre = new MessageCentre(site.account, () => this.next());
     const throttling = random.fork();
@@ -186,6 +186,7 @@ class Run {
   journal() {
     const { phones, centre, malformed, gateway } = this;
     return {
+      started_ms: this.started,
       orders: phones.journal(),
       machines: this.machines.map((machine) => ({
         terminal: machine.terminal, faults: machine.faults, repeats: machine.repeats,

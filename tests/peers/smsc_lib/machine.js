@@ -1,6 +1,7 @@
 'use strict';
 // A vending machine: polls for acks, accepts each, gives out, reports. It repeats what got no
-// answer, and keeps a journal: its own proof of what the gateway let it give out.
+// answer, at the next node where there are several, and keeps a journal: its own proof of what the
+// gateway let it give out.
 
 const http = require('node:http');
 
@@ -11,8 +12,9 @@ const AT_ONCE = 12;
 const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 class Machine {
-  constructor(terminal, token, port, random) {
-    Object.assign(this, { terminal, token, port, random });
+  /** `ports` are those of the nodes, of which it asks the first until that gives no answer. */
+  constructor(terminal, token, ports, random) {
+    Object.assign(this, { terminal, token, ports, random });
     this.agent = new http.Agent({ keepAlive: true, maxSockets: AT_ONCE + 1 });
     this.journal = new Map();
     this.waiting = [];
@@ -124,7 +126,16 @@ class Machine {
   }
 
   /** One request; null when there was no answer. */
-  ask(method, path, body) {
+  async ask(method, path, body) {
+    const [port] = this.ports;
+    const answer = await this.askAt(port, method, path, body);
+    // What was under way at the same time turns to the next node only once.
+    const turns = (answer === null || answer.status === 503) && this.ports[0] === port;
+    if (turns) this.ports = [...this.ports.slice(1), port];
+    return answer;
+  }
+
+  askAt(port, method, path, body) {
     const headers = { authorization: `Bearer ${this.token}` };
     const octets = body === undefined ? undefined : JSON.stringify(body);
     if (octets !== undefined) {
@@ -132,7 +143,7 @@ class Machine {
       headers['content-length'] = Buffer.byteLength(octets);
     }
     const options = {
-      host: '127.0.0.1', port: this.port, method, path: `/v1/terminals/${this.terminal}${path}`,
+      host: '127.0.0.1', port, method, path: `/v1/terminals/${this.terminal}${path}`,
       headers, agent: this.agent, timeout: (WAIT_S + 5) * 1000,
     };
     return new Promise((resolve) => {

@@ -80,10 +80,12 @@ class MessageCentre extends EventEmitter {
     session.on('submit_sm', (pdu) => {
       if (this.throttles()) {
         this.counts.throttled += 1;
+        this.gather(session);
         session.send(pdu.response({ command_status: smpp.ESME_RTHROTTLED }));
         return;
       }
       this.counts.submits += 1;
+      this.gather(session);
       session.send(pdu.response({ message_id: `m${this.counts.submits}` }));
       this.emit('submit', pdu);
     });
@@ -116,11 +118,19 @@ class MessageCentre extends EventEmitter {
     this.emit('gone');
   }
 
+  /** What is written in one turn goes out in one segment, as from any busy SMSC. */
+  gather({ socket }) {
+    if (socket.writableCorked > 0) return;
+    socket.cork();
+    setImmediate(() => socket.uncork());
+  }
+
   send(delivery) {
     const session = this.session;
     const sent = { delivery, at: Date.now(), late: false };
     const pdu = new smpp.PDU('deliver_sm', { ...delivery.pdu });
     this.counts.sent += 1;
+    this.gather(session);
     const taken = session.send(pdu, (response) => {
       if (this.session !== session || !this.unanswered.delete(pdu.sequence_number)) return;
       this.answer(delivery, response.command_status);

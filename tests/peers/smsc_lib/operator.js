@@ -1,6 +1,6 @@
 'use strict';
-// The test's operator: one fresh folder with configuration, keys, subscribers, merchants, money and
-// tokens, all by the gateway's own commands.
+// The test's operator: configuration, keys, subscribers, merchants, money and tokens, all by the
+// gateway's own commands.
 
 const { execFileSync } = require('node:child_process');
 const { chmodSync, writeFileSync } = require('node:fs');
@@ -27,20 +27,22 @@ async function freePorts(count) {
 }
 
 /**
- * Waits for a bind are short, so that it is back soon. Machines may take longer to accept than by
- * default: where the host stands still for some seconds, nothing shall be refunded for that.
+ * One node's configuration; `store` is the section that says where the books are. Key and password are looked for in
+ * `secrets`. Waits for a bind are short, so that it is back soon. Machines may take longer to accept
+ * than by default: where the host stands still for some seconds, nothing shall be refunded for that.
  */
-function configFile(ports) {
+function configFile({
+  node, store, secrets, smsc, ports,
+}) {
   return `
 [node]
-id = 7
+id = ${node}
 operator = "Peers Mobile"
 
-[store]
-path = "svgate.db"
+${store}
 
 [keys]
-master_file = "master.key"
+master_file = "${secrets}/master.key"
 
 [keys.orders]
 kic = "12"
@@ -57,11 +59,11 @@ spi1_min = "16"
 tar = "b2f002"
 
 [[smsc]]
-name = "peer"
+name = "${smsc}"
 host = "127.0.0.1"
 port = ${ports.smpp}
 system_id = "${ACCOUNT.systemId}"
-password_file = "smsc.password"
+password_file = "${secrets}/smsc.password"
 bind = "trx"
 originator = "trusted"
 window_pdus = 50
@@ -109,10 +111,12 @@ level = "info"
 `;
 }
 
-function subscriberFile(orders) {
+/** Subscribers for the phones of those numbers, as their import reads them. */
+function subscriberFile(first, count) {
   const head = 'subscriber,msisdn,iccid,imsi,language,class,currency,credit_limit_minor,'
     + 'cap_minor,key_version';
-  const rows = Array.from({ length: phonesFor(orders) }, (_, i) => {
+  const rows = Array.from({ length: count }, (_, at) => {
+    const i = first + at;
     const { msisdn, language } = phoneOf(i);
     const imsi = `26201${String(i).padStart(10, '0')}`;
     const money = ['EUR', CREDIT_MINOR, CAP_MINOR];
@@ -126,32 +130,54 @@ function svgate(binary, args) {
   return execFileSync(binary, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
-/** Sets everything up in `dir`, which is empty, for so many orders. */
-async function prepare(binary, dir, orders) {
-  const inDir = (name) => path.join(dir, name);
-  const [smpp, http, metrics] = await freePorts(3);
-  const config = inDir('svgate.toml');
-  writeFileSync(config, configFile({ smpp, http, metrics }));
-  writeFileSync(inDir('smsc.password'), `${ACCOUNT.password}\n`);
-  chmodSync(inDir('smsc.password'), 0o600);
-  writeFileSync(inDir('subscribers.csv'), subscriberFile(orders));
-  writeFileSync(inDir('merchants.toml'), merchantFile());
+/** What the operator keeps secret, once for all nodes. */
+function makeSecrets(binary, dir) {
+  svgate(binary, ['keys', 'init', '--out', path.join(dir, 'master.key')]);
+  writeFileSync(path.join(dir, 'smsc.password'), `${ACCOUNT.password}\n`);
+  chmodSync(path.join(dir, 'smsc.password'), 0o600);
+}
 
-  svgate(binary, ['keys', 'init', '--out', inDir('master.key')]);
+function importSubscribers(binary, config, first, count) {
+  const file = path.join(path.dirname(config), `subscribers-${first}.csv`);
+  writeFileSync(file, subscriberFile(first, count));
+  svgate(binary, ['subscriber', 'import', file, '--config', config]);
+}
+
+/** Merchants with their terminals; each terminal's token by its id. */
+function importMerchants(binary, config) {
+  const file = path.join(path.dirname(config), 'merchants.toml');
+  writeFileSync(file, merchantFile());
   const run = (...args) => svgate(binary, [...args, '--config', config]);
-  svgate(binary, ['check-config', config]);
-  run('subscriber', 'import', inDir('subscribers.csv'));
-  run('merchant', 'import', inDir('merchants.toml'));
-  run('purse', 'load', '--amount', LOADED, '--currency', 'EUR', '--reference', 'peers-1');
-  const tokens = MACHINES.map(({ id }) => {
+  run('merchant', 'import', file);
+  return Object.fromEntries(MACHINES.map(({ id }) => {
     const { token } = JSON.parse(run('terminal', 'token', id, '--json'));
     return [id, token];
-  });
-  const site = {
-    config, smpp, http, metrics, account: ACCOUNT, tokens: Object.fromEntries(tokens),
-  };
-  writeFileSync(inDir('site.json'), JSON.stringify(site));
+  }));
+}
+
+function loadPurse(binary, config, reference) {
+  const money = ['--amount', LOADED, '--currency', 'EUR', '--reference', reference];
+  svgate(binary, ['purse', 'load', ...money, '--config', config]);
+}
+
+/** Sets one gateway on SQLite up in `dir`, which is empty, for so many orders. */
+async function prepare(binary, dir, orders) {
+  const [smpp, http, metrics] = await freePorts(3);
+  const config = path.join(dir, 'svgate.toml');
+  const store = '[store]\npath = "svgate.db"';
+  writeFileSync(config, configFile({
+    node: 7, store, secrets: '.', smsc: 'peer', ports: { smpp, http, metrics },
+  }));
+  makeSecrets(binary, dir);
+  svgate(binary, ['check-config', config]);
+  importSubscribers(binary, config, 0, phonesFor(orders));
+  const tokens = importMerchants(binary, config);
+  loadPurse(binary, config, 'peers-1');
+  const site = { config, smpp, http, metrics, account: ACCOUNT, tokens };
+  writeFileSync(path.join(dir, 'site.json'), JSON.stringify(site));
   return site;
 }
 
-module.exports = { prepare, svgate };
+module.exports = {
+  ACCOUNT, configFile, importMerchants, importSubscribers, loadPurse, makeSecrets, prepare, svgate,
+};

@@ -13,7 +13,7 @@ const { euros, readReply } = require('./texts');
 
 const SHARE = {
   inParts: 0.08, copyAtOnce: 0.06, copyLater: 0.04, swapped: 0.05, again: 0.03, forged: 0.02,
-  stranger: 0.01,
+  stranger: 0.01, elsewhere: 0.02,
 };
 /** A phone asks its subscriber no more than so often to send an order again. */
 const TRIES_MAX = 8;
@@ -22,9 +22,11 @@ const STRANGER = '49309990000';
 const FORGED_REFERENCE = 900000;
 
 class Phones {
-  constructor(orders, master, random) {
+  /** Phones for so many orders, numbered from `first` on. */
+  constructor(orders, master, random, first = 0) {
     this.random = random;
-    this.phones = Array.from({ length: phonesFor(orders) }, (_, i) => phoneOf(i));
+    this.first = first;
+    this.phones = Array.from({ length: phonesFor(orders) }, (_, i) => phoneOf(first + i));
     this.byMsisdn = new Map();
     for (const phone of this.phones) {
       phone.sim = new SimCard(master, iccidOf(phone.number), 1);
@@ -39,12 +41,18 @@ class Phones {
     this.at = 0;
     this.ready = [];
     this.later = [];
+    /** Takes copies to the SMSC of another node, where there is one. */
+    this.elsewhere = null;
     this.faults = [];
     this.settled = 0;
     this.counts = {
       copies: 0, inParts: 0, swapped: 0, again: 0, forged: 0, strangers: 0, retries: 0,
-      confirmations: 0, texts: 0, sentTwice: 0, counterLow: 0,
+      confirmations: 0, texts: 0, sentTwice: 0, counterLow: 0, elsewhere: 0,
     };
+  }
+
+  phoneOf(order) {
+    return this.phones[order.phone - this.first];
   }
 
   register(order, id) {
@@ -52,7 +60,7 @@ class Phones {
       id, payments: 1, needs: new Set(), acked: false, tries: 0, satisfied: false,
       answers: [], references: new Set(),
     });
-    const phone = this.phones[order.phone];
+    const phone = this.phoneOf(order);
     if (order.channel === 'secured') phone.byReference.set(order.reference, order);
     order.again = order.channel === 'text' && order.expect === 'paid' && order.item !== null
       && this.random.chance(SHARE.again);
@@ -83,6 +91,12 @@ class Phones {
     return this.at >= this.steps.length && this.later.length === 0 && this.ready.length === 0;
   }
 
+  /** No further order is made; those that were not made yet are no part of the run. */
+  endOrders() {
+    this.steps.length = this.at;
+    this.orders = this.orders.filter(({ tries }) => tries > 0);
+  }
+
   /** The next delivery, or null. Orders are sealed only now: a card's counter rises with time. */
   next() {
     if (this.ready.length === 0 && this.at < this.steps.length) this.take(this.steps[this.at++]);
@@ -110,7 +124,7 @@ class Phones {
   }
 
   deliveriesOf(order) {
-    const phone = this.phones[order.phone];
+    const phone = this.phoneOf(order);
     const { random, counts } = this;
     // A copy of parts is no news; only a whole message is answered again, with its AGAIN number.
     const inParts = !order.again && random.chance(SHARE.inParts);
@@ -132,6 +146,11 @@ class Phones {
       counts.copies += 1;
       this.later.push({ at: this.at + 20 + random.below(200), deliveries });
     }
+    if (this.elsewhere && !order.again && random.chance(SHARE.elsewhere)) {
+      counts.elsewhere += 1;
+      phone.answeredTwoWays = true;
+      this.elsewhere(deliveries);
+    }
     return deliveries;
   }
 
@@ -142,7 +161,7 @@ class Phones {
 
   forgery(like) {
     this.counts.forged += 1;
-    const phone = this.phones[like.phone];
+    const phone = this.phoneOf(like);
     const order = { ...like, item: ITEMS[0], code: ITEMS[0].code, reference: FORGED_REFERENCE };
     const packet = phone.sim.forge(appletOrder({ ...order, quantity: 1 }));
     return { order: null, pdu: packetPdus(phone.msisdn, packet, this.random, null)[0] };
@@ -186,7 +205,7 @@ class Phones {
     if (!inForm) this.fault(`a packet in another form: ${JSON.stringify(pdu)}`);
     let reply;
     try {
-      reply = phone.sim.confirm(message);
+      reply = phone.sim.confirm(message, !phone.answeredTwoWays);
     } catch (error) {
       this.fault(`phone ${phone.number} could not open a confirmation: ${error.message}`);
       return;
@@ -288,7 +307,7 @@ class Phones {
     return this.orders.map((order) => ({
       id: order.id,
       channel: order.channel,
-      msisdn: this.phones[order.phone].msisdn,
+      msisdn: this.phoneOf(order).msisdn,
       terminal: order.machine.id, item: order.item === null ? null : order.code,
       retail: order.item?.retail ?? null, quantity: order.quantity, gross: order.gross,
       value: order.value, expect: order.expect, reference: order.reference ?? null,

@@ -62,14 +62,16 @@ class SimCard {
   /**
    * Opens a confirmation as the card does. The same octets again are no news (the gateway may send
    * twice what it did not see acknowledged); a counter that is not higher is refused by the card,
-   * so an answer that came out of order would be lost to its subscriber: it throws.
+   * so an answer that came out of order would be lost to its subscriber: it throws. Not so where two
+   * SMSCs race with their answers: the network alone is the cause of their order then.
    */
-  confirm(packet) {
+  confirm(packet, inOrder = true) {
     const { counter, data, spi } = open(this.mt, packet);
     const octets = packet.toString('hex');
     if (this.opened.get(counter) === octets) return null;
-    if (counter <= this.heard) throw new Error(`counter ${counter} is not above ${this.heard}`);
-    this.heard = counter;
+    const late = counter <= this.heard;
+    if (late && inOrder) throw new Error(`counter ${counter} is not above ${this.heard}`);
+    this.heard = Math.max(this.heard, counter);
     this.opened.set(counter, octets);
     return { counter, spi: spi.toString('hex'), ...decodeReply(data) };
   }
