@@ -127,7 +127,7 @@ impl Gateway {
         let clock = Arc::clone(&surroundings.now);
         let on_commit = commits.on_commit();
         let ussd = config.ussd()?;
-        let opened = Store::open(&options, Arc::clone(&context), clock, on_commit);
+        let opened = Store::open_to_serve(&options, Arc::clone(&context), clock, on_commit);
         let (store, writer) = opened.await?;
         let writer = writer.watched(commits.watch(Arc::clone(&surroundings.elapsed_us)));
         let last_commit = store.last_commit().await?;
@@ -332,6 +332,7 @@ impl Flow {
             ways,
             asker,
             Arc::clone(&self.commits.messages),
+            self.books.inner().serving(),
             clock(),
             self.metrics.clone(),
         );

@@ -25,6 +25,7 @@ mod read;
 mod readers;
 mod rows;
 mod save;
+mod serving;
 mod sqlite;
 mod statements;
 mod tables;
@@ -45,9 +46,11 @@ use crate::gateway::books::{OnCommit, StoreError};
 use crate::gateway::context::Context;
 use crate::gateway::member::{Member, Outcome};
 use crate::store::readers::Readers;
+use crate::store::serving::Opening;
 
 pub use direct::{Direct, DirectEnd, Shown};
 pub use postgres::{PostgresOptions, PostgresTls};
+pub use serving::Serving;
 pub use writer::Writer;
 
 /// Where the books are and whose they are.
@@ -79,6 +82,7 @@ pub struct Store {
     queue: mpsc::Sender<Waiting>,
     readers: Readers,
     node: u16,
+    serving: Serving,
 }
 
 /// A member in the queue.
@@ -89,7 +93,8 @@ struct Waiting {
 }
 
 impl Store {
-    /// Opens the books, bringing their schema up. The caller runs the writer beside its work.
+    /// Opens the books for a command, bringing their schema up. The caller runs the writer beside
+    /// its work.
     ///
     /// # Errors
     ///
@@ -101,13 +106,42 @@ impl Store {
         clock: Clock,
         on_commit: OnCommit,
     ) -> Result<(Self, Writer), StoreError> {
-        let (writing, readers, batch) = batch::open(options, context, clock).await?;
+        Self::opened(options, Opening::Beside, (context, clock, on_commit)).await
+    }
+
+    /// Opens the books for the one process that serves as the node, as [`Self::open`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`], and when another process serves as the node already.
+    pub async fn open_to_serve(
+        options: &StoreOptions,
+        context: Arc<Context>,
+        clock: Clock,
+        on_commit: OnCommit,
+    ) -> Result<(Self, Writer), StoreError> {
+        Self::opened(options, Opening::ToServe, (context, clock, on_commit)).await
+    }
+
+    /// Whether this process serves as its node, now and later.
+    #[must_use]
+    pub fn serving(&self) -> Serving {
+        self.serving.clone()
+    }
+
+    async fn opened(
+        options: &StoreOptions,
+        opening: Opening,
+        (context, clock, on_commit): (Arc<Context>, Clock, OnCommit),
+    ) -> Result<(Self, Writer), StoreError> {
+        let (writing, readers, batch) = batch::open(options, opening, context, clock).await?;
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let node = options.node;
         let store = Self {
             queue,
             readers,
             node,
+            serving: batch.serving.clone(),
         };
         Ok((store, Writer::new(writing, batch, waiting, on_commit)))
     }

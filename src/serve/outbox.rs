@@ -26,6 +26,7 @@ use crate::serve::{Clock, millis};
 use crate::smpp::link::{LinkStats, Submit, SubmitError};
 use crate::smpp::pdu::COctetString;
 use crate::smpp::receipt::lookup_key;
+use crate::store::Serving;
 use crate::telemetry::Metrics;
 use crate::telemetry::purchases::Stage;
 
@@ -55,6 +56,7 @@ pub(super) struct Outbox<B> {
     /// Where subscribers are asked by USSD.
     asker: Option<mpsc::Sender<Ask>>,
     messages: Arc<Tray<OutboxRow>>,
+    serving: Serving,
     clock: Clock,
     metrics: Metrics,
     under_way: JoinSet<Done>,
@@ -87,6 +89,7 @@ impl<B: Books> Outbox<B> {
         ways: BTreeMap<Arc<str>, Way>,
         asker: Option<mpsc::Sender<Ask>>,
         messages: Arc<Tray<OutboxRow>>,
+        serving: Serving,
         clock: Clock,
         metrics: Metrics,
     ) -> Self {
@@ -100,6 +103,7 @@ impl<B: Books> Outbox<B> {
             ways,
             asker,
             messages,
+            serving,
             clock,
             metrics,
             under_way: JoinSet::new(),
@@ -151,8 +155,11 @@ impl<B: Books> Outbox<B> {
         }
     }
 
-    /// Hands every link what it may have.
+    /// Hands every link what it may have, while no other process can be sending the same.
     fn send(&mut self, now: Millis) {
+        if !self.serving.holds() {
+            return;
+        }
         for (smsc, way) in &mut self.ways {
             while let Some((number, lane)) = way.free_lane()
                 && let Some(row) = self.dispatch.next(smsc, now)

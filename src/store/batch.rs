@@ -10,9 +10,11 @@ use crate::gateway::prove::{Proved, first_wants, further_wants, prove};
 use crate::gateway::world::Wants;
 use crate::gateway::world::World;
 use crate::store::connection::{Around, Broken, Connection};
+use crate::store::link::Link;
 use crate::store::locks::{self, Locked};
 use crate::store::readers::Readers;
 use crate::store::rows::{Columns, StoredRow, corrupt};
+use crate::store::serving::{FileSeat, Opening, Seat, Serving};
 use crate::store::sqlite::unavailable;
 use crate::store::statements::Query;
 use crate::store::writer::Writing;
@@ -25,6 +27,7 @@ pub(super) struct Batch {
     pub(super) epoch: i64,
     /// A random number of this process.
     pub(super) writer: i64,
+    pub(super) serving: Serving,
     pub(super) context: Arc<Context>,
     pub(super) clock: Clock,
 }
@@ -41,14 +44,24 @@ pub(super) enum Failed {
     Before(StoreError),
     /// Another transaction was in the way, and nothing was stored: it may go well at once.
     Again(StoreError),
-    /// The node was taken over: it must not write any more.
-    TakenOver,
+    /// Another process goes on as the node: this one must not write any more. What to tell.
+    TakenOver(String),
     /// The commit was refused or got no answer: only reading the number back tells.
     AtCommit {
         broken: Broken,
         number: i64,
         decided: Box<Decided>,
     },
+}
+
+impl From<Failed> for StoreError {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Before(error) | Failed::Again(error) => error,
+            Failed::TakenOver(why) => Self::Unavailable(why),
+            Failed::AtCommit { broken, .. } => Self::Unavailable(broken.to_string()),
+        }
+    }
 }
 
 /// How a batch ends.
@@ -65,28 +78,49 @@ pub(super) enum End {
 /// Opens the books of `options` for a writer and for readers.
 pub(super) async fn open(
     options: &StoreOptions,
+    opening: Opening,
     context: Arc<Context>,
     clock: Clock,
 ) -> Result<(Writing, Readers, Batch), StoreError> {
     let node = options.node;
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    let writer = i64::from_be_bytes(random);
+    let serving = Serving::default();
     let (writing, readers) = match &options.place {
-        Place::Memory => sqlite::open(None, node).await?,
-        Place::File(path) => sqlite::open(Some(path), node).await?,
+        Place::Memory => {
+            // Nobody else can have them.
+            serving.set(opening == Opening::ToServe);
+            sqlite::open(None, node, None).await?
+        }
+        Place::File(path) => {
+            let seat = match opening {
+                Opening::ToServe => Some(FileSeat::take(path, serving.clone()).await?),
+                Opening::Beside => None,
+            };
+            sqlite::open(Some(path), node, seat).await?
+        }
         Place::Postgres(options) => {
             let cluster = postgres::open(options, node).await?;
-            let writing = Writing::Postgres(cluster.clone());
+            let link = match opening {
+                Opening::ToServe => {
+                    let seat = Seat::new(node, writer, serving.clone());
+                    Link::seated(cluster.clone(), seat).await?
+                }
+                Opening::Beside => Link::primary(cluster.clone()),
+            };
+            let writing = Writing::Postgres(cluster.clone(), link);
             (writing, Readers::Postgres(cluster))
         }
     };
     let sql = format!("select epoch from node where node = {node}");
     let rows = readers.select(&sql, &[]).await?;
     let epoch = rows.first().map(|row| Columns::of(row).int());
-    let mut writer = [0; 8];
-    getrandom::fill(&mut writer).map_err(|error| StoreError::Unavailable(error.to_string()))?;
     let batch = Batch {
         node,
         epoch: epoch.unwrap_or(Ok(0))?,
-        writer: i64::from_be_bytes(writer),
+        writer,
+        serving,
         context,
         clock,
     };
@@ -247,7 +281,10 @@ impl Batch {
         let counters = enter::counters(opened.unwrap_or_default().iter().chain(&rows))
             .map_err(Failed::Before)?;
         if counters.epoch != self.epoch {
-            return Err(Failed::TakenOver);
+            return Err(Failed::TakenOver(format!(
+                "node {} was taken over: start it again to go on as it",
+                self.node
+            )));
         }
         let mut world = World::new(counters, (self.clock)());
         enter_all(&mut world, opened.unwrap_or_default())?;

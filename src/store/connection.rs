@@ -2,9 +2,7 @@
 
 use sqlx::sqlite::SqliteConnection;
 
-use crate::gateway::books::StoreError;
 use crate::store::postgres::Session;
-use crate::store::postgres::primary::Cluster;
 use crate::store::rows::StoredRow;
 use crate::store::sqlite;
 use crate::store::statements::Query;
@@ -43,11 +41,6 @@ impl Around {
 }
 
 impl Connection {
-    /// A new session on the primary.
-    pub(super) async fn session(cluster: &Cluster) -> Result<Self, StoreError> {
-        Ok(Self::Postgres(Box::new(Session::open(cluster).await?)))
-    }
-
     /// Runs the statements and takes every row of each.
     pub(super) async fn fetch(
         &mut self,

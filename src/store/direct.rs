@@ -6,12 +6,13 @@ use crate::gateway::books::{Committed, StoreError};
 use crate::gateway::context::Context;
 use crate::gateway::member::{Member, Outcome};
 use crate::store::Clock;
-use crate::store::batch::{self, Batch, Decided, End, Failed};
+use crate::store::batch::{self, Batch, Decided, End};
 use crate::store::connection::{Around, Connection};
 use crate::store::every;
 use crate::store::link::Link;
 use crate::store::readers::Readers;
 use crate::store::rows::Columns;
+use crate::store::serving::Opening;
 use crate::store::statements::Query;
 use crate::store::writer::Writing;
 
@@ -57,10 +58,11 @@ impl Direct {
         context: Arc<Context>,
         clock: Clock,
     ) -> Result<Self, StoreError> {
-        let (writing, readers, batch) = batch::open(options, context, clock).await?;
+        let opened = batch::open(options, Opening::Beside, context, clock).await?;
+        let (writing, readers, batch) = opened;
         let mut link = match writing {
             Writing::Sqlite { connection, .. } => Link::file(connection),
-            Writing::Postgres(cluster) => Link::primary(cluster),
+            Writing::Postgres(_, link) => link,
         };
         link.connection().await?;
         Ok(Self {
@@ -115,11 +117,7 @@ impl Direct {
             Ok(decided) => Ok(decided),
             Err(failed) => {
                 self.link.settle(&failed).await;
-                Err(match failed {
-                    Failed::Before(error) | Failed::Again(error) => error,
-                    Failed::TakenOver => StoreError::Unavailable("taken over".to_owned()),
-                    Failed::AtCommit { broken, .. } => StoreError::Unavailable(broken.to_string()),
-                })
+                Err(failed.into())
             }
         }
     }

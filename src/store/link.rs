@@ -6,8 +6,10 @@ use sqlx::sqlite::SqliteConnection;
 use crate::gateway::books::StoreError;
 use crate::store::batch::{Batch, Failed};
 use crate::store::connection::{Around, Connection};
+use crate::store::postgres::Session;
 use crate::store::postgres::primary::Cluster;
 use crate::store::rows::Columns;
+use crate::store::serving::{Seat, TRIES_AT_START};
 use crate::store::sqlite;
 use crate::store::statements::Query;
 
@@ -16,6 +18,8 @@ pub(super) struct Link {
     connection: Option<Connection>,
     /// Where another is opened; none for a file, whose connection is kept.
     cluster: Option<Cluster>,
+    /// What each session has to take first, where this process serves as a node.
+    seat: Option<Seat>,
 }
 
 impl Link {
@@ -24,6 +28,7 @@ impl Link {
         Self {
             connection: Some(Connection::Sqlite(connection)),
             cluster: None,
+            seat: None,
         }
     }
 
@@ -32,20 +37,90 @@ impl Link {
         Self {
             connection: None,
             cluster: Some(cluster),
+            seat: None,
+        }
+    }
+
+    /// The same for a process that serves as a node.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] when another process serves as that node.
+    pub(super) async fn seated(cluster: Cluster, seat: Seat) -> Result<Self, StoreError> {
+        let mut link = Self {
+            seat: Some(seat),
+            ..Self::primary(cluster)
+        };
+        let mut tries = 1;
+        loop {
+            let Err(failed) = link.connection().await else {
+                return Ok(link);
+            };
+            if tries >= TRIES_AT_START {
+                return Err(failed.into());
+            }
+            tries = tries.saturating_add(1);
         }
     }
 
     /// The connection; a new session where the last one was given up.
-    pub(super) async fn connection(&mut self) -> Result<&mut Connection, StoreError> {
-        if let Some(cluster) = &self.cluster {
-            let lost = self.connection.as_ref().is_none_or(Connection::is_given_up);
-            if lost {
-                self.connection = None;
-                self.connection = Some(Connection::session(cluster).await?);
-            }
+    ///
+    /// # Errors
+    ///
+    /// [`Failed::TakenOver`] when another process serves as the node by now; [`Failed::Before`].
+    pub(super) async fn connection(&mut self) -> Result<&mut Connection, Failed> {
+        if self.cluster.is_some() && self.is_lost() {
+            self.let_go();
+            self.open_session().await?;
         }
         let closed = || StoreError::Unavailable("the books are closed".to_owned());
-        self.connection.as_mut().ok_or_else(closed)
+        self.connection
+            .as_mut()
+            .ok_or_else(|| Failed::Before(closed()))
+    }
+
+    async fn open_session(&mut self) -> Result<(), Failed> {
+        let Some(cluster) = &self.cluster else {
+            return Ok(());
+        };
+        let mut session = Session::open(cluster).await.map_err(Failed::Before)?;
+        if let Some(seat) = &self.seat {
+            seat.take(&mut session).await?;
+            seat.serving().set(true);
+        }
+        self.connection = Some(Connection::Postgres(Box::new(session)));
+        Ok(())
+    }
+
+    fn is_lost(&self) -> bool {
+        self.connection.as_ref().is_none_or(Connection::is_given_up)
+    }
+
+    /// Gives the session up: what it held is another's to take.
+    fn let_go(&mut self) {
+        self.connection = None;
+        if let Some(seat) = &self.seat {
+            seat.serving().set(false);
+        }
+    }
+
+    /// Looks, while nothing is to be decided, whether this process still serves as its node.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::connection`].
+    pub(super) async fn keep(&mut self) -> Result<(), Failed> {
+        if self.seat.is_none() {
+            return Ok(());
+        }
+        let mut query = Query::default();
+        query.plain("select 1");
+        let connection = self.connection().await?;
+        if connection.fetch(&query, Around::Nothing).await.is_err() {
+            self.let_go();
+            self.connection().await?;
+        }
+        Ok(())
     }
 
     /// Takes back what a failed batch has open.
@@ -56,9 +131,10 @@ impl Link {
         if !connection.is_given_up() {
             connection.roll_back().await;
         }
-        if self.cluster.is_some() && matches!(failed, Failed::Before(StoreError::Unavailable(_))) {
+        let ails = matches!(failed, Failed::Before(StoreError::Unavailable(_)));
+        if self.cluster.is_some() && (ails || self.is_lost()) {
             // Whatever ails the session, its host or its network: the next one begins anew.
-            self.connection = None;
+            self.let_go();
         }
     }
 

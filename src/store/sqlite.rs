@@ -16,11 +16,16 @@ use crate::store::connection::{Around, Broken};
 use crate::store::migrations;
 use crate::store::readers::Readers;
 use crate::store::rows::{Rows, StoredRow, Value};
+use crate::store::serving::FileSeat;
 use crate::store::statements::{Query, Statement, Step};
 use crate::store::writer::Writing;
 
 /// Opens the file, brings its schema up, and makes this node's row if it is new.
-pub(super) async fn open(path: Option<&Path>, node: u16) -> Result<(Writing, Readers), StoreError> {
+pub(super) async fn open(
+    path: Option<&Path>,
+    node: u16,
+    seat: Option<FileSeat>,
+) -> Result<(Writing, Readers), StoreError> {
     let base = connect_options(path)?;
     let mut connection = base.clone().connect().await.map_err(|e| unavailable(&e))?;
     let brought_up = migrations::sqlite().run(&mut connection).await;
@@ -54,6 +59,7 @@ pub(super) async fn open(path: Option<&Path>, node: u16) -> Result<(Writing, Rea
         Writing::Sqlite {
             connection,
             checkpoints,
+            seat,
         },
         Readers::Sqlite(readers),
     ))

@@ -14,6 +14,7 @@ use crate::store::link::Link;
 use crate::store::postgres::clocks::Offset;
 use crate::store::postgres::news;
 use crate::store::postgres::primary::Cluster;
+use crate::store::serving::FileSeat;
 use crate::store::sqlite::{self, Checkpoint};
 use crate::store::told::Told;
 
@@ -33,9 +34,11 @@ pub(super) enum Writing {
         connection: SqliteConnection,
         /// The one that moves the log into the database file; none in memory.
         checkpoints: Option<SqliteConnection>,
+        /// Held for as long as this process serves from the file; none for a command.
+        seat: Option<FileSeat>,
     },
-    /// The primary of these hosts, whichever it is.
-    Postgres(Cluster),
+    /// The primary of these hosts, whichever it is, and the way to it.
+    Postgres(Cluster, Link),
 }
 
 /// The writer at work.
@@ -91,6 +94,7 @@ impl Writer {
             Writing::Sqlite {
                 connection,
                 checkpoints,
+                seat: _seat,
             } => {
                 let gate = Mutex::new(());
                 let stop = tokio::sync::Notify::new();
@@ -105,7 +109,9 @@ impl Writer {
                 let checkpointing = checkpoint_for_ever(checkpoints, &gate, &stop);
                 tokio::try_join!(deciding, checkpointing).map(|_| ())
             }
-            Writing::Postgres(cluster) => Box::pin(on_primary(cluster, batch, waiting, told)).await,
+            Writing::Postgres(cluster, link) => {
+                Box::pin(on_primary(cluster, link, batch, waiting, told)).await
+            }
         }
     }
 }
@@ -113,6 +119,7 @@ impl Writer {
 /// Decides on the primary, follows it, tells other nodes of commits and listens to theirs.
 async fn on_primary(
     cluster: Cluster,
+    mut link: Link,
     batch: Batch,
     waiting: mpsc::Receiver<Waiting>,
     told: Told,
@@ -131,7 +138,6 @@ async fn on_primary(
     let deciding = async {
         let gate = Mutex::new(());
         let desk = Desk::new(batch, telling, &gate);
-        let mut link = Link::primary(cluster.clone());
         let result = desk.decide_for_ever(&mut link, waiting).await;
         link.close().await;
         result
@@ -171,7 +177,16 @@ impl<'a> Desk<'a> {
         mut waiting: mpsc::Receiver<Waiting>,
     ) -> Result<(), StoreError> {
         let mut taken = Vec::with_capacity(BATCH_MAX);
-        while waiting.recv_many(&mut taken, BATCH_MAX).await > 0 {
+        loop {
+            let coming = waiting.recv_many(&mut taken, BATCH_MAX);
+            match tokio::time::timeout(KEPT_EVERY, coming).await {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(_) => {
+                    keep(link).await?;
+                    continue;
+                }
+            }
             gather(&mut waiting, &mut taken).await;
             let open = self.gate.lock().await;
             taken.retain(Waiting::take);
@@ -179,7 +194,6 @@ impl<'a> Desk<'a> {
             drop(open);
             served?;
         }
-        Ok(())
     }
 
     /// Decides what was taken and answers everybody.
@@ -204,11 +218,8 @@ impl<'a> Desk<'a> {
                 refuse(taken, &error);
                 Ok(())
             }
-            Err(Failed::TakenOver) => {
-                let error = StoreError::Unavailable(format!(
-                    "node {} was taken over: start it again to go on as it",
-                    self.batch.node
-                ));
+            Err(Failed::TakenOver(why)) => {
+                let error = StoreError::Unavailable(why);
                 refuse(taken, &error);
                 Err(error)
             }
@@ -232,7 +243,7 @@ impl<'a> Desk<'a> {
         };
         let mut tries = 0_u32;
         loop {
-            let connection = link.connection().await.map_err(Failed::Before)?;
+            let connection = link.connection().await?;
             let failed = match self.batch.decide(connection, members, end).await {
                 Ok(decided) => return Ok(decided),
                 Err(failed) => failed,
@@ -296,6 +307,15 @@ impl<'a> Desk<'a> {
             Box::pin(self.serve(link, &mut alone)).await?;
         }
         Ok(())
+    }
+}
+
+/// Nobody wants anything: whether this process still serves as its node is looked at all the same,
+/// since another one could have begun to.
+async fn keep(link: &mut Link) -> Result<(), StoreError> {
+    match link.keep().await {
+        Err(Failed::TakenOver(why)) => Err(StoreError::Unavailable(why)),
+        Ok(()) | Err(Failed::Before(_) | Failed::Again(_) | Failed::AtCommit { .. }) => Ok(()),
     }
 }
 
@@ -396,6 +416,9 @@ const BATCH_MAX: usize = 512;
 const TRIES_MAX: u32 = 5;
 /// Turns that the callers get to come into a batch: each brings fewer.
 const TURNS_MAX: usize = 8;
+/// How soon a process that is idle learns that its session is lost: well before the server counts
+/// it as gone and gives its lock to another.
+const KEPT_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
 const CHECKPOINT_EVERY: std::time::Duration = std::time::Duration::from_millis(500);
 /// 256 MiB of pages of 4 KiB.
 const LOG_FRAMES_MAX: i64 = 65_536;

@@ -23,5 +23,6 @@ mod parts;
 mod pin;
 mod schema;
 mod serve;
+mod serving;
 mod terminals;
 mod ussd;

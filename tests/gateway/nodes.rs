@@ -1,6 +1,9 @@
 //! Several nodes on one database: what two of them get at the same time counts once, and what one
 //! leaves another finishes.
 
+mod news;
+mod one_process;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +17,7 @@ use svgate::gateway::views::Views as _;
 use svgate::store::{Direct, Place, PostgresOptions, StoreOptions, take_over};
 use zeroize::Zeroizing;
 
-use crate::fixture::{Phone, START, Shop, context, end_of, eur, minor, terminal};
+use crate::fixture::{Phone, START, Shop, context, end_of, eur, minor};
 use crate::server::{Server, server};
 
 /// Two nodes on one new database, each with a loaded float.
@@ -47,12 +50,16 @@ impl Pair {
         [first, second]
     }
 
-    async fn sum(&self, sql: &'static str) -> i64 {
+    fn database(&self) -> String {
         let Place::Postgres(options) = &self.place else {
             panic!("a database that is shared");
         };
-        let mut connection = server().connect(&options.database).await;
-        sqlx::query_scalar(sql)
+        options.database.clone()
+    }
+
+    async fn sum(&self, sql: &str) -> i64 {
+        let mut connection = server().connect(&self.database()).await;
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned()))
             .fetch_one(&mut connection)
             .await
             .unwrap()
@@ -240,37 +247,6 @@ async fn a_node_that_was_taken_over_writes_no_more_and_what_it_left_is_finished(
         node: 9,
     };
     assert_eq!(take_over(&unknown).await.unwrap(), None);
-}
-
-#[tokio::test]
-async fn a_commit_on_one_node_wakes_the_polls_of_the_other() {
-    let pair = Pair::open(1).await;
-    let [first, second] = &pair.nodes;
-    // Listening begins with the writer; until it does, nothing is heard.
-    let heard = |want: fn(&Elsewhere) -> bool| {
-        let committed = second.committed.clone();
-        async move {
-            for _ in 0..500 {
-                let found = committed
-                    .lock()
-                    .unwrap()
-                    .iter()
-                    .any(|c| c.elsewhere.as_ref().is_some_and(want));
-                if found {
-                    return true;
-                }
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-            false
-        }
-    };
-    assert!(
-        heard(|news| *news == Elsewhere::Anything).await,
-        "it listens"
-    );
-    first.bought(&Phone::new(0), "BUY 4711 12").await;
-    let is_moved = |news: &Elsewhere| matches!(news, Elsewhere::Moved { terminals, .. } if terminals.contains(&terminal(0)));
-    assert!(heard(is_moved).await);
 }
 
 #[tokio::test]

@@ -22,4 +22,5 @@ mod schema;
 mod serve;
 #[path = "../postgres/server.rs"]
 mod server;
+mod serving;
 mod terminals;

@@ -81,6 +81,10 @@ const SETTINGS: &[(&str, &str)] = &[
     ("idle_in_transaction_session_timeout", "10s"),
     ("client_connection_check_interval", "1s"),
     ("tcp_user_timeout", "10s"),
+    // A machine that is gone says nothing: the server must notice, for its locks are waited for.
+    ("tcp_keepalives_idle", "5"),
+    ("tcp_keepalives_interval", "2"),
+    ("tcp_keepalives_count", "3"),
     ("client_min_messages", "warning"),
     ("default_transaction_isolation", "read committed"),
     ("plan_cache_mode", "force_generic_plan"),
