@@ -6,7 +6,8 @@
 //! ```
 //! A deadline is a terminal's time to answer, and it runs only while its answer could be taken:
 //! after a start, and after each failure of the store, nothing is due for as long as a terminal
-//! may take. A spurious call of the books changes nothing, so every doubt here fires.
+//! may take. What had passed when a commit told it was nobody's time to answer: that is due at once.
+//! A spurious call of the books changes nothing, so every doubt here fires.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -19,6 +20,8 @@ pub struct Deadlines {
     limits: DeadlineLimits,
     by_time: BTreeSet<(Millis, PurchaseId)>,
     by_purchase: HashMap<PurchaseId, Millis>,
+    /// Had passed when they were told: due whenever it is asked.
+    overdue: BTreeSet<PurchaseId>,
     /// Handed out by [`Self::due`], and not answered yet.
     firing: HashSet<PurchaseId>,
     /// Deadlines from here on may be missing: they did not fit.
@@ -49,6 +52,7 @@ impl Deadlines {
             limits,
             by_time: BTreeSet::new(),
             by_purchase: HashMap::new(),
+            overdue: BTreeSet::new(),
             firing: HashSet::new(),
             horizon: None,
             read_to: Some(PurchaseId(0)),
@@ -57,9 +61,14 @@ impl Deadlines {
     }
 
     /// A commit gave the purchase this deadline, or none any more.
-    pub fn moved(&mut self, purchase: PurchaseId, deadline: Option<Millis>) {
+    pub fn moved(&mut self, purchase: PurchaseId, deadline: Option<Millis>, now: Millis) {
         self.forget(purchase);
-        if let Some(deadline) = deadline {
+        let Some(deadline) = deadline else {
+            return;
+        };
+        if deadline <= now && self.overdue.len() < self.limits.entries_max {
+            self.overdue.insert(purchase);
+        } else {
             self.insert(purchase, deadline);
         }
     }
@@ -74,6 +83,13 @@ impl Deadlines {
     /// became of it.
     pub fn due(&mut self, now: Millis) -> Vec<PurchaseId> {
         let mut due = Vec::new();
+        while self.firing.len() < self.limits.firing_max
+            && let Some(purchase) = self.overdue.pop_first()
+        {
+            if self.firing.insert(purchase) {
+                due.push(purchase);
+            }
+        }
         if now < self.quiet_until {
             return due;
         }
@@ -110,8 +126,11 @@ impl Deadlines {
     /// When [`Self::due`] has something to say next; none while it is full or empty.
     #[must_use]
     pub fn next_due(&self) -> Option<Millis> {
-        let (first, _) = self.by_time.first()?;
         let free = self.firing.len() < self.limits.firing_max;
+        if free && !self.overdue.is_empty() {
+            return Some(Millis::default());
+        }
+        let (first, _) = self.by_time.first()?;
         free.then(|| self.quiet_until.max(*first))
     }
 
@@ -134,7 +153,10 @@ impl Deadlines {
     /// A page of the store, read from `from` on. What a commit has told since stands.
     pub fn page(&mut self, from: PurchaseId, rows: &[(PurchaseId, Millis)]) {
         for &(purchase, deadline) in rows {
-            if !self.by_purchase.contains_key(&purchase) && !self.firing.contains(&purchase) {
+            let known = self.by_purchase.contains_key(&purchase)
+                || self.overdue.contains(&purchase)
+                || self.firing.contains(&purchase);
+            if !known {
                 self.insert(purchase, deadline);
             }
         }
@@ -164,6 +186,7 @@ impl Deadlines {
     }
 
     fn forget(&mut self, purchase: PurchaseId) {
+        self.overdue.remove(&purchase);
         if let Some(deadline) = self.by_purchase.remove(&purchase) {
             self.by_time.remove(&(deadline, purchase));
         }
@@ -213,12 +236,26 @@ mod tests {
     }
 
     #[test]
+    fn what_had_passed_when_it_was_told_waits_for_no_terminal() {
+        let mut deadlines = Deadlines::new(LIMITS, Millis(1_000));
+        deadlines.moved(PurchaseId(1), Some(Millis(999)), Millis(1_001));
+        deadlines.moved(PurchaseId(2), Some(Millis(1_002)), Millis(1_001));
+        deadlines.moved(PurchaseId(3), Some(Millis(999)), Millis(1_001));
+        deadlines.moved(PurchaseId(3), None, Millis(1_001));
+        deadlines.page(PurchaseId(0), &[(PurchaseId(1), Millis(999))]);
+        assert_eq!(deadlines.next_due(), Some(Millis(0)));
+        assert_eq!(deadlines.due(Millis(1_001)), [PurchaseId(1)]);
+        deadlines.fired(PurchaseId(1));
+        assert_eq!(deadlines.due(Millis(1_015)), [PurchaseId(2)]);
+    }
+
+    #[test]
     fn a_new_state_ends_the_deadline_of_the_old_one() {
         let mut deadlines = empty();
-        deadlines.moved(PurchaseId(1), Some(Millis(20)));
-        deadlines.moved(PurchaseId(2), Some(Millis(20)));
-        deadlines.moved(PurchaseId(1), None);
-        deadlines.moved(PurchaseId(2), Some(Millis(30)));
+        deadlines.moved(PurchaseId(1), Some(Millis(20)), Millis(0));
+        deadlines.moved(PurchaseId(2), Some(Millis(20)), Millis(0));
+        deadlines.moved(PurchaseId(1), None, Millis(0));
+        deadlines.moved(PurchaseId(2), Some(Millis(30)), Millis(0));
         assert_eq!(deadlines.due(Millis(29)), []);
         assert_eq!(deadlines.due(Millis(30)), [PurchaseId(2)]);
     }
@@ -226,12 +263,12 @@ mod tests {
     #[test]
     fn one_that_the_books_did_not_take_comes_again() {
         let mut deadlines = empty();
-        deadlines.moved(PurchaseId(1), Some(Millis(20)));
+        deadlines.moved(PurchaseId(1), Some(Millis(20)), Millis(0));
         assert_eq!(deadlines.due(Millis(20)), [PurchaseId(1)]);
         deadlines.again(PurchaseId(1), Millis(25));
         assert_eq!(deadlines.due(Millis(25)), [PurchaseId(1)]);
         // The answer is lost, and the commit is not.
-        deadlines.moved(PurchaseId(1), Some(Millis(90)));
+        deadlines.moved(PurchaseId(1), Some(Millis(90)), Millis(0));
         deadlines.again(PurchaseId(1), Millis(30));
         assert_eq!(deadlines.due(Millis(89)), []);
         assert_eq!(deadlines.due(Millis(90)), [PurchaseId(1)]);
@@ -241,7 +278,7 @@ mod tests {
     fn no_more_are_at_the_books_than_may_be() {
         let mut deadlines = empty();
         for id in 0..8 {
-            deadlines.moved(PurchaseId(id), Some(Millis(20)));
+            deadlines.moved(PurchaseId(id), Some(Millis(20)), Millis(0));
         }
         assert_eq!(deadlines.due(Millis(20)).len(), 3);
         assert_eq!(deadlines.next_due(), None);
@@ -261,7 +298,7 @@ mod tests {
             for (id, (at, told)) in (1_i64..).zip(&times) {
                 store.push((PurchaseId(id), Millis(*at)));
                 if *told {
-                    deadlines.moved(PurchaseId(id), Some(Millis(*at)));
+                    deadlines.moved(PurchaseId(id), Some(Millis(*at)), Millis(0));
                 }
             }
             let mut fired = Vec::new();

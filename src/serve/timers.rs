@@ -86,9 +86,9 @@ impl<B: Books> Timers<B> {
     }
 
     fn take_moved(&mut self) {
-        let taken = self.moved.take();
+        let (taken, now) = (self.moved.take(), (self.clock)());
         for (purchase, deadline) in taken.items {
-            self.deadlines.moved(purchase, deadline);
+            self.deadlines.moved(purchase, deadline, now);
         }
         if taken.spilled > 0 {
             self.deadlines.read_all();

@@ -70,8 +70,9 @@ pub(super) fn step(
     after.reason = reason.or(after.reason);
     after.deadline = deadline_of(after.life.state, world.now, context);
     if matches!(after.life.state, State::Refunding { .. }) && !is_own(world, &after) {
-        // Its node hears of this commit, and gives the value back at once.
-        after.deadline = Some(world.now);
+        // Its node hears of this commit and gives the value back at once: there it has passed,
+        // whatever the clocks of two nodes that are ready are apart.
+        after.deadline = Some(world.now.plus_ms(CLOCKS_APART_MS.saturating_neg()));
     }
     store(world, after);
     if value_is_back {
@@ -418,6 +419,8 @@ pub(super) fn went_back(charge: &Charge) -> bool {
     !(charge.retail.is_zero() && charge.fee.is_zero() && charge.wholesale.is_zero())
 }
 
+/// A node whose clock is farther from its peers' is not ready.
+const CLOCKS_APART_MS: i64 = 2_000;
 /// How soon a payment without an answer is sent again.
 const RESEND_AFTER_S: u32 = 5;
 /// How soon a refund that an end refused is tried again.
