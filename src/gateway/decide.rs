@@ -66,7 +66,7 @@ fn other(world: &mut World, member: Member, context: &Context) -> Outcome {
         Member::Resolve(resolve) => life::resolved(world, &resolve, context),
         Member::OutboxSettled(settled) => messages::settled(world, settled),
         Member::OutboxRetry(id) => messages::retried(world, id, context),
-        Member::OutboxClaim(rows) => messages::claimed(world, &rows),
+        Member::OutboxClaim(rows) => messages::claimed(world, &rows, context),
         Member::OutboxRelease(rows) => messages::released(world, &rows),
         Member::Receipt(receipt) => messages::received(world, &receipt),
         Member::LoadPurse(load) => provision::loaded(world, &load, context),

@@ -230,6 +230,10 @@ pub fn further_wants(world: &World, proved: &Proved, wants: &mut Wants) {
                 .msisdns
                 .extend(world.parked.get(id).map(|(row, _)| row.to));
         }
+        Proved::Other(Member::OutboxClaim(rows)) => {
+            let rows = rows.iter().filter_map(|id| world.outbox.get(id));
+            wants.msisdns.extend(rows.map(|row| row.to));
+        }
         Proved::Other(Member::Deadline { purchase }) => purchase_wants(world, *purchase, wants),
         Proved::Other(Member::Resolve(resolve)) => {
             purchase_wants(world, resolve.purchase, wants);

@@ -1,6 +1,7 @@
 //! Several nodes on one database: what two of them get at the same time counts once, and what one
 //! leaves another finishes.
 
+mod across;
 mod news;
 mod one_process;
 

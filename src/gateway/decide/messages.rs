@@ -8,7 +8,7 @@ use crate::gateway::decide::secured;
 use crate::gateway::dispatch::message_reference;
 use crate::gateway::member::{Denied, OutboxEnd, OutboxSettled, Outcome, Receipt};
 use crate::gateway::policy::after_s;
-use crate::gateway::record::SentRow;
+use crate::gateway::record::{OutboxRow, SentRow, ShortMessage};
 use crate::gateway::world::World;
 
 /// The SMSC took or refused these messages. A row that is gone was settled before.
@@ -45,16 +45,43 @@ pub(super) fn settled(world: &mut World, settled: Vec<OutboxSettled>) -> Outcome
     Outcome::Done
 }
 
-/// This node sends these from now on, unless another does.
-pub(super) fn claimed(world: &mut World, rows: &[OutboxId]) -> Outcome {
-    let node = world.counters.node;
+/// This node sends these from now on, unless another does. A sealed one is sealed anew: what this
+/// node wrote to the card meanwhile, under higher counters, may have left before it.
+pub(super) fn claimed(world: &mut World, rows: &[OutboxId], context: &Context) -> Outcome {
+    let node = Some(world.counters.node);
     for id in rows {
-        let is_free = world.outbox.get(id).is_some_and(|row| row.node.is_none());
-        if is_free && let Some(row) = world.outbox.change(id) {
-            row.node = Some(node);
+        let free = world.outbox.get(id).filter(|row| row.node.is_none());
+        let Some(row) = free.cloned() else {
+            continue;
+        };
+        let sealed = secured::is_sealed(&row.message);
+        let anew = sealed.then(|| sealed_anew(world, &row, context)).flatten();
+        if let Some(message) = anew {
+            let id = OutboxId(world.next_id());
+            world.outbox.remove(&row.id);
+            let row = OutboxRow {
+                id,
+                message,
+                node,
+                ..row
+            };
+            world.outbox.insert(id, row);
+        } else if let Some(row) = world.outbox.change(id) {
+            row.node = node;
         }
     }
     Outcome::Done
+}
+
+/// A sealed message under the next counter of its number's card; none when that is another card
+/// now, which could not open it.
+fn sealed_anew(world: &mut World, row: &OutboxRow, context: &Context) -> Option<ShortMessage> {
+    let line = world.by_msisdn.get(&row.to);
+    let line = line.and_then(|subscriber| world.lines.get(subscriber))?;
+    let (counter, message) = secured::reseal(line, &row.message, context)?;
+    let subscriber = line.subscriber;
+    world.lines.change(&subscriber)?.mt_counter = counter;
+    Some(message)
 }
 
 /// These are left to any node that is bound to their SMSC.
@@ -80,19 +107,10 @@ pub(super) fn retried(world: &mut World, parked: OutboxId, context: &Context) ->
         return Outcome::Refused(Denied::NotFound("parked message"));
     };
     if secured::is_sealed(&row.message) {
-        let line = world.by_msisdn.get(&row.to);
-        let line = line.and_then(|subscriber| world.lines.get(subscriber));
-        let resealed = line.and_then(|line| {
-            let sealed = secured::reseal(line, &row.message, context)?;
-            Some((line.subscriber, sealed))
-        });
-        let Some((subscriber, (counter, message))) = resealed else {
+        let Some(message) = sealed_anew(world, &row, context) else {
             let text = "the number has another card now, which could not open the message";
             return Outcome::Refused(Denied::Conflict(text.to_owned()));
         };
-        if let Some(line) = world.lines.change(&subscriber) {
-            line.mt_counter = counter;
-        }
         row.message = message;
     }
     row.id = OutboxId(world.next_id());

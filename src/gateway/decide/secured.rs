@@ -378,12 +378,13 @@ fn outcome_of(record: &PurchaseRecord) -> OutcomeCode {
     match record.life.state {
         State::Refused { cause } => refused_code(cause),
         State::Expired => OutcomeCode::PonExpired,
-        State::Refunding { .. } | State::Refunded => OutcomeCode::Refunded,
+        State::Refunding { supplied: 0 } | State::Refunded => OutcomeCode::Refunded,
         State::Requested | State::Ordered | State::Paying | State::InDoubt => OutcomeCode::Pending,
         State::Paid
         | State::Accepted
         | State::Dispensing
         | State::Unknown
+        | State::Refunding { supplied: 1.. }
         | State::Supplied { .. } => OutcomeCode::Paid,
     }
 }

@@ -182,8 +182,9 @@ pub(super) fn of(
         | State::Accepted
         | State::Dispensing
         | State::Unknown
+        | State::Refunding { supplied: 1.. }
         | State::Supplied { .. } => paid(world, record, amount, reference),
-        State::Refunding { .. } | State::Refunded => {
+        State::Refunding { supplied: 0 } | State::Refunded => {
             let back = record.refunded.gross().unwrap_or_default();
             let amount = Price {
                 amount: back,
