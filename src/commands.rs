@@ -201,7 +201,7 @@ impl BooksCommand {
     const fn node(&self) -> Option<u16> {
         match self {
             Self::Purse(purse::PurseArgs {
-                action: purse::PurseAction::Load(args),
+                action: purse::PurseAction::Load(args) | purse::PurseAction::Unload(args),
             }) => args.node,
             Self::Purse(_)
             | Self::Subscriber(_)

@@ -157,5 +157,6 @@ Examples:
   svgate node adopt 2                   node 2 is gone for good, or for longer than its messages live
 
 What the node has left is finished in its name: its messages go out by nodes that are bound to their
-SMSC, and its refunds give their value back. Its float stays its own; started again it goes on.
+SMSC, and its refunds give their value back. Its float stays its own (svgate purse unload takes it
+out); started again it goes on.
 Exit status: 0 ok, 3 it is this node, 4 no such node.";

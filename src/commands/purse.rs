@@ -1,4 +1,4 @@
-//! `svgate purse load | show`: the operator's float, from which merchants are paid.
+//! `svgate purse load | unload | show`: the operator's float, from which merchants are paid.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -28,6 +28,9 @@ pub enum PurseAction {
     /// Load the float by an amount that the issuer put into circulation
     #[command(after_help = EXAMPLES)]
     Load(LoadArgs),
+    /// Give back to the issuer what the float holds, as when another node is to have it
+    #[command(after_help = EXAMPLES)]
+    Unload(LoadArgs),
     /// Show every account but those of subscribers, each node's part by itself
     #[command(after_help = EXAMPLES)]
     Show(ShowArgs),
@@ -38,13 +41,13 @@ impl PurseAction {
     #[must_use]
     pub const fn common(&self) -> &Common {
         match self {
-            Self::Load(args) => &args.common,
+            Self::Load(args) | Self::Unload(args) => &args.common,
             Self::Show(args) => &args.common,
         }
     }
 }
 
-/// Arguments of `svgate purse load`.
+/// Arguments of `svgate purse load` and `unload`.
 #[derive(Clone, Debug, Args)]
 pub struct LoadArgs {
     /// How much, with the currency's digits, such as 1000.00
@@ -77,22 +80,31 @@ pub struct ShowArgs {
 /// # Errors
 ///
 /// [`Fault::Usage`] for an amount that is not its currency's; [`Fault::Conflict`] for a reference
-/// that was taken for something else.
+/// that was taken for something else; [`Fault::Refused`] for more than the float holds.
 pub async fn run<B: Books + Views>(
     action: &PurseAction,
     books: &B,
     output: &mut dyn Write,
 ) -> Result<(), Fault> {
     match action {
-        PurseAction::Load(args) => load(args, books, output).await,
+        PurseAction::Load(args) => load(args, (Member::LoadPurse, "loaded"), books, output).await,
+        PurseAction::Unload(args) => {
+            load(args, (Member::UnloadPurse, "unloaded"), books, output).await
+        }
         PurseAction::Show(args) => show(args, books, output).await,
     }
 }
 
-async fn load<B: Books>(args: &LoadArgs, books: &B, output: &mut dyn Write) -> Result<(), Fault> {
+/// Submits what `member` makes of the arguments, and says `done` of it.
+async fn load<B: Books>(
+    args: &LoadArgs,
+    (member, did): (fn(LoadPurse) -> Member, &str),
+    books: &B,
+    output: &mut dyn Write,
+) -> Result<(), Fault> {
     let amount = args.currency.parse_amount(&args.amount);
     let amount = amount.map_err(|bad| Fault::Usage(format!("--amount: {bad}")))?;
-    let member = Member::LoadPurse(LoadPurse {
+    let member = member(LoadPurse {
         amount,
         currency: args.currency,
         reference: reference(&args.reference)?,
@@ -102,17 +114,17 @@ async fn load<B: Books>(args: &LoadArgs, books: &B, output: &mut dyn Write) -> R
     if args.common.json {
         let line = json!({
             "reference": args.reference, "currency": currency.code(),
-            "amount_minor": amount.minor(), "loaded": new,
+            "amount_minor": amount.minor(), did: new,
         });
         writeln!(output, "{line}")?;
     } else if new {
         writeln!(
             output,
-            "loaded {written} {currency}, reference {}",
+            "{did} {written} {currency}, reference {}",
             args.reference
         )?;
     } else {
-        let was = "was taken before for the same load: nothing changed";
+        let was = "was taken before for the same: nothing changed";
         writeln!(output, "reference {} {was}", args.reference)?;
     }
     Ok(())
@@ -163,6 +175,8 @@ Examples:
   svgate purse load --amount 1000.00 --currency EUR --reference ISSUER-2026-0042
   svgate purse load --node 2 --amount 1000.00 --currency EUR --reference ISSUER-2026-0043
   svgate purse show --json
+  svgate purse unload --node 2 --amount 400.00 --currency EUR --reference BACK-0001
+  svgate purse load --node 1 --amount 400.00 --currency EUR --reference BACK-0002
 
-The first load of a currency opens the purses of that currency.
-Exit status: 0 ok (the same load again too), 5 the reference was taken for another one.";
+The last two give node 1 what node 2 held, which will not come back. The first load of a currency opens the purses of that currency.
+Exit status: 0 ok (the same again too), 3 the float holds less, 5 the reference was taken for another one.";

@@ -1,7 +1,7 @@
 //! Double entry: every movement of money is a transfer between two accounts, and Σ = 0 per currency.
 //!
 //! ```text
-//! load      issuer ─► float                 pay       float ─► in flight ─► POS held (merchant)
+//! load      issuer ─► float, unload back    pay       float ─► in flight ─► POS held (merchant)
 //! charge    income ─► receivable            charge    tax ─► receivable
 //! refund    each of the above the other way, with the stored amounts, never computed again
 //! bill paid receivable ─► bank

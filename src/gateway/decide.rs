@@ -70,6 +70,7 @@ fn other(world: &mut World, member: Member, context: &Context) -> Outcome {
         Member::OutboxRelease(rows) => messages::released(world, &rows),
         Member::Receipt(receipt) => messages::received(world, &receipt),
         Member::LoadPurse(load) => provision::loaded(world, &load, context),
+        Member::UnloadPurse(load) => provision::unloaded(world, &load),
         Member::ImportLines(lines) => provision::lines(world, lines, context),
         Member::ImportMerchant(import) => provision::merchant(world, *import, context),
         Member::Token {

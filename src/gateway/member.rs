@@ -56,6 +56,8 @@ pub enum Member {
     Receipt(Receipt),
     /// The issuer loads the operator's purse.
     LoadPurse(LoadPurse),
+    /// The issuer takes back what the operator's float holds too much.
+    UnloadPurse(LoadPurse),
     /// Subscribers of an import, at most [`CHUNK_MAX`].
     ImportLines(Vec<LineImport>),
     /// One merchant of an import with its items and terminals.
@@ -238,7 +240,7 @@ pub struct Receipt {
     pub state: Arc<str>,
 }
 
-/// A load of the operator's purse.
+/// A load of the operator's purse, or what is taken out of it again.
 #[derive(Clone, Debug)]
 pub struct LoadPurse {
     /// How much.

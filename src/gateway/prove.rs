@@ -110,7 +110,7 @@ pub fn first_wants(member: &Member, wants: &mut Wants) {
         }
         Member::OutboxClaim(rows) | Member::OutboxRelease(rows) => wants.outbox.extend(rows),
         Member::Receipt(receipt) => receipt_wants(receipt, wants),
-        Member::LoadPurse(load) => {
+        Member::LoadPurse(load) | Member::UnloadPurse(load) => {
             wants.references.insert(Arc::clone(&load.reference));
         }
         Member::ImportLines(lines) => {

@@ -149,10 +149,10 @@ fn enter_message(world: &mut World, row: &StoredRow) -> Result<(), StoreError> {
         }
         TAG_REFERENCE => {
             let reference = c.shared()?;
-            let kind = if c.text()? == "load" {
-                "load"
-            } else {
-                "payment"
+            let kind = match c.text()? {
+                "load" => "load",
+                "unload" => "unload",
+                _ => "payment",
             };
             let taken = TakenReference {
                 kind,

@@ -12,8 +12,9 @@ use sqlx::Executor as _;
 use svgate::commands::node::{Left, finish};
 use svgate::domain::bill::Calendar;
 use svgate::domain::purchase::State;
+use svgate::domain::refusal::Refusal;
 use svgate::gateway::books::{Books as _, Elsewhere, StoreError};
-use svgate::gateway::member::{Arrival, ArrivalEnd, LoadPurse, Member, Outcome, Word};
+use svgate::gateway::member::{Arrival, ArrivalEnd, Denied, LoadPurse, Member, Outcome, Word};
 use svgate::gateway::views::Views as _;
 use svgate::store::{Direct, Place, PostgresOptions, StoreOptions, take_over};
 use zeroize::Zeroizing;
@@ -443,4 +444,41 @@ async fn a_commit_whose_wait_for_the_standby_was_cancelled_is_unknown() {
         ArrivalEnd::Repeated,
         "asked again, it stands as paid"
     );
+}
+
+#[tokio::test]
+async fn what_the_float_of_a_node_that_is_gone_held_is_another_nodes_again() {
+    let pair = Pair::open(1).await;
+    let [first, second] = &pair.nodes;
+    let as_load = |amount, reference: &str| LoadPurse {
+        amount: minor(amount),
+        currency: eur(),
+        reference: reference.into(),
+    };
+    let too_much = Member::UnloadPurse(as_load(1_000_001, "B0"));
+    let refused = second.submit(too_much).await;
+    assert!(
+        matches!(&refused, Outcome::Refused(Denied::Invalid(why))
+            if why == "the float holds 10000.00 EUR, less than 10000.01"),
+        "{refused:?}"
+    );
+    let unload = || Member::UnloadPurse(as_load(999_900, "B1"));
+    assert_eq!(second.submit(unload()).await, Outcome::Done);
+    assert_eq!(second.submit(unload()).await, Outcome::AlreadyDone);
+    let again = first
+        .submit(Member::LoadPurse(as_load(999_900, "B1")))
+        .await;
+    assert!(
+        matches!(again, Outcome::Refused(Denied::Conflict(_))),
+        "the reference was another's: {again:?}"
+    );
+    let load = Member::LoadPurse(as_load(999_900, "B2"));
+    assert_eq!(first.submit(load).await, Outcome::Done);
+    let float = "select sum(balance_minor)::int8 from account where kind = 'float' and node = ";
+    assert_eq!(pair.sum(&format!("{float}2")).await, 100);
+    assert_eq!(pair.sum(&format!("{float}1")).await, 1_000_999_900);
+    assert_eq!(pair.sum(ALL_BALANCES).await, 0);
+    let order = Phone::new(0).text("BUY 4711 12");
+    let (_, end) = end_of(&second.submit(Member::Arrival(order)).await);
+    assert_eq!(end, ArrivalEnd::Refused(Refusal::PurseEmpty));
 }

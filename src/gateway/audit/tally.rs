@@ -66,8 +66,11 @@ impl<'a> Tally<'a> {
         };
         let what = format!("transfer {}", row.number);
         let tick = match (&*row.kind, &from, &to) {
-            ("load", Account::Issuer, Account::Float) if row.purchase.is_none() => return,
-            ("bill_paid", Account::Receivable(_), Account::Bank) if row.purchase.is_none() => {
+            ("load", Account::Issuer, Account::Float)
+            | ("unload", Account::Float, Account::Issuer)
+            | ("bill_paid", Account::Receivable(_), Account::Bank)
+                if row.purchase.is_none() =>
+            {
                 return;
             }
             ("pay", Account::Float, Account::InFlight) => Some(Tick::FloatOut),

@@ -46,6 +46,45 @@ pub(super) fn loaded(world: &mut World, load: &LoadPurse, context: &Context) -> 
     Outcome::Done
 }
 
+/// What the issuer takes back out of the float, as far as the float holds it.
+pub(super) fn unloaded(world: &mut World, load: &LoadPurse) -> Outcome {
+    let LoadPurse {
+        amount,
+        currency,
+        reference,
+    } = load;
+    let taken = TakenReference {
+        kind: "unload",
+        amount: *amount,
+        currency: *currency,
+        subscriber: None,
+    };
+    if let Some(outcome) = billing::repeated(world, reference, &taken) {
+        return outcome;
+    }
+    if amount.is_zero() {
+        return Outcome::Refused(Denied::Invalid("the amount is 0".to_owned()));
+    }
+    let held = world.balance(&Account::Float, *currency).available();
+    if *amount > held {
+        let (held, wanted) = (currency.format(held), currency.format(*amount));
+        return Outcome::Refused(Denied::Invalid(format!(
+            "the float holds {held} {currency}, less than {wanted}"
+        )));
+    }
+    let movement = Movement {
+        from: Account::Float,
+        to: Account::Issuer,
+        amount: *amount,
+        kind: "unload",
+    };
+    if let Err(error) = world.post(&[movement], *currency, None) {
+        return Outcome::Refused(Denied::Invalid(error.to_string()));
+    }
+    world.references.insert(Arc::clone(reference), taken);
+    Outcome::Done
+}
+
 fn open_purses(world: &mut World, currency: Currency, context: &Context) {
     let Some((lane, pos)) = context.purse_names(currency) else {
         return;

@@ -195,6 +195,7 @@ impl Books for FakeBooks {
             | Member::OutboxRelease(_)
             | Member::Receipt(_)
             | Member::LoadPurse(_)
+            | Member::UnloadPurse(_)
             | Member::ImportLines(_)
             | Member::ImportMerchant(_)
             | Member::Token { .. }
