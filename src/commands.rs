@@ -33,6 +33,7 @@ pub mod purse;
 pub mod reconcile;
 pub mod serve;
 pub mod site;
+pub mod store;
 pub mod subscriber;
 pub mod terminal;
 
@@ -55,6 +56,8 @@ pub enum Command {
     OnBooks(BooksCommand),
     /// Finish what a node that is gone has left
     Node(node::NodeArgs),
+    /// Take the books from one database to another
+    Store(store::StoreArgs),
     /// Run a gateway with the whole world around it, and check every book afterwards
     Demo(demo::DemoArgs),
     /// Write, list, verify and resend the billing files
@@ -152,6 +155,7 @@ fn dispatch(command: &Command, streams: &mut Streams<'_>) -> Result<u8, Fault> {
             let site = Site::load(&args.action.common().config)?;
             node::run(&args.action, site, output).map(|()| 0)
         }
+        Command::Store(args) => store::run(&args.action, output, err).map(|()| 0),
         Command::CheckConfig(args) => check_config::run(args, streams).map(|()| 0),
         Command::Export(on_site) => on_books(&on_site.config, async |site, books| {
             let (profile, places) = site.billing_files()?;

@@ -39,6 +39,7 @@ pub mod postgres;
 pub mod reading;
 pub mod rules;
 pub mod smsc;
+pub mod store_url;
 pub mod ussd;
 
 /// Everything that an operator decides, one field for each section of the file.

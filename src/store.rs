@@ -12,6 +12,7 @@ mod blobs;
 mod browse;
 mod codec;
 mod connection;
+mod copy;
 mod direct;
 mod enter;
 mod every;
@@ -48,6 +49,7 @@ use crate::gateway::member::{Member, Outcome};
 use crate::store::readers::Readers;
 use crate::store::serving::Opening;
 
+pub use copy::{CopyError, Totals, TotalsOf, copy};
 pub use direct::{Direct, DirectEnd, Shown};
 pub use postgres::{PostgresOptions, PostgresTls};
 pub use serving::Serving;

@@ -16,14 +16,19 @@ pub(super) fn postgres() -> Migrator {
     migrator(POSTGRES)
 }
 
+/// The version that this program writes, on either database.
+pub(super) fn newest() -> i64 {
+    let versions = SQLITE.iter().map(|(version, ..)| *version);
+    versions.max().unwrap_or_default()
+}
+
 /// Why a schema could not be brought up.
 pub(super) fn failed(error: MigrateError) -> StoreError {
     let text = if let MigrateError::VersionMissing(version) = error {
-        let known = SQLITE.iter().map(|(version, ..)| *version).max();
         format!(
             "the books have schema version {version}, and this svgate knows them up to {}: \
              run the svgate that they were brought up by, or a newer one",
-            known.unwrap_or_default()
+            newest()
         )
     } else {
         format!("the schema can't be brought up: {error}")

@@ -27,6 +27,7 @@ use crate::store::rows::{Columns, Rows, StoredRow, Value};
 use crate::store::sqlite::unavailable;
 use crate::store::statements::{Kind, Query, Statement, Step};
 
+pub(super) use commit::commit;
 pub use session::{PostgresOptions, PostgresTls};
 
 /// Finds the primary, brings its schema up, and makes this node's row if it is new.
@@ -90,7 +91,7 @@ impl Session {
             Err(Broken::Before(given_up(&error)))
         })?;
         if around.commits() {
-            let committing = commit::commit(&mut self.connection);
+            let committing = commit(&mut self.connection);
             let committed = self.cluster.while_primary(COMMIT_WITHIN, committing).await;
             committed.unwrap_or_else(|error| {
                 self.given_up = true;
@@ -116,7 +117,7 @@ fn given_up(error: &StoreError) -> sqlx::Error {
     ))
 }
 
-async fn run(
+pub(super) async fn run(
     connection: &mut PgConnection,
     query: &Query,
     begin: bool,

@@ -80,7 +80,7 @@ async fn belongs_to(connection: &mut SqliteConnection, node: u16) -> Result<(), 
     })
 }
 
-fn connect_options(path: Option<&Path>) -> Result<SqliteConnectOptions, StoreError> {
+pub(super) fn connect_options(path: Option<&Path>) -> Result<SqliteConnectOptions, StoreError> {
     let base = if let Some(path) = path {
         SqliteConnectOptions::new()
             .filename(path)

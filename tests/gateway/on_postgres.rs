@@ -7,6 +7,7 @@
 mod asking;
 mod bills;
 mod cards;
+mod copying;
 mod fixture;
 #[path = "home_on_postgres.rs"]
 mod home;

@@ -18,7 +18,7 @@ use crate::store::postgres::code_of;
 
 /// Commits. No statement time-out is set for it, and nothing cancels it: a cancelled wait for the
 /// standby is no error.
-pub(super) async fn commit(connection: &mut PgConnection) -> Result<(), Broken> {
+pub(in crate::store) async fn commit(connection: &mut PgConnection) -> Result<(), Broken> {
     let warnings = Warnings::default();
     let heard = Arc::clone(&warnings.0);
     let committed = connection.execute("commit").with_subscriber(warnings).await;

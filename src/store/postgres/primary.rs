@@ -72,7 +72,7 @@ impl Cluster {
     /// # Errors
     ///
     /// [`StoreError::Unavailable`] when none is a primary, with what each said.
-    pub(super) async fn find(options: &PostgresOptions) -> Result<Self, StoreError> {
+    pub(in crate::store) async fn find(options: &PostgresOptions) -> Result<Self, StoreError> {
         let hosts = options.hosts.iter().map(|(host, port)| {
             let reading = options.session(host, *port, "svgate reads");
             Host {
