@@ -14,6 +14,8 @@ const {
 } = require('../peers/smsc_lib/operator');
 
 const NAMES = ['a', 'b'];
+/** Machines have it anew after each fault: longer than any fail-over, and each round ends with it. */
+const ACCEPT_WITHIN_S = 45;
 
 /** The section of the configuration that says where the books are. */
 function storeSection(dir) {
@@ -54,7 +56,7 @@ function nodesIn(binary, dir) {
     // A reply goes back by the bind that its order came through: each has a name of its own.
     const smsc = `smsc-${name}`;
     writeFileSync(config, configFile({
-      node, store, secrets: '..', smsc, ports,
+      node, store, secrets: '..', smsc, ports, acceptWithinS: ACCEPT_WITHIN_S,
     }));
   }
   makeSecrets(binary, path.join(dir, 'nodes'));

@@ -6,6 +6,8 @@ const { readFileSync } = require('node:fs');
 const path = require('node:path');
 
 const { nodesIn } = require('./nodes');
+const { placesIn } = require('./place');
+const { postgresBooks } = require('../peers/smsc_lib/book_claims');
 const { MACHINES } = require('../peers/smsc_lib/catalogue');
 const { GatewayProcess } = require('../peers/smsc_lib/gateway_process');
 const { Machine } = require('../peers/smsc_lib/machine');
@@ -193,9 +195,17 @@ class Purchases {
     const done = () => this.sites.every((site) => site.settled())
       && this.machines.every((machine) => machine.idle());
     while (!done() && Date.now() - since < SETTLED_WITHIN_MS) await sleep(100);
+    await this.valueIsBack(since);
     await sleep(QUIET_MS);
     await Promise.all(this.sites.map((site) => site.stop()));
     this.machines.forEach((machine) => machine.stop());
+  }
+
+  /** A node that was started anew gives value back once machines have had their time to answer. */
+  async valueIsBack(since) {
+    const books = postgresBooks(placesIn(this.given.dir));
+    const waiting = () => books("select count(*) as n from purchase where state = 'refunding'");
+    while (waiting()[0].n > 0 && Date.now() - since < SETTLED_WITHIN_MS) await sleep(1_000);
   }
 
   journal() {

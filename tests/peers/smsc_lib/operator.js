@@ -32,7 +32,7 @@ async function freePorts(count) {
  * than by default: where the host stands still for some seconds, nothing shall be refunded for that.
  */
 function configFile({
-  node, store, secrets, smsc, ports,
+  node, store, secrets, smsc, ports, acceptWithinS = 120,
 }) {
   return `
 [node]
@@ -77,7 +77,7 @@ listen = "127.0.0.1:${ports.http}"
 listen = "127.0.0.1:${ports.metrics}"
 
 [purchase]
-accept_within_s = 120
+accept_within_s = ${acceptWithinS}
 report_within_s = 300
 cooling_off_s = 0
 
