@@ -100,7 +100,10 @@ impl Deadlines {
             if deadline > now {
                 break;
             }
-            self.forget(purchase);
+            self.by_time.remove(&(deadline, purchase));
+            if self.by_purchase.get(&purchase) == Some(&deadline) {
+                self.by_purchase.remove(&purchase);
+            }
             // One whose answer is still on its way: that answer covers this deadline, or the
             // commit behind it sets a new one.
             if self.firing.insert(purchase) {
@@ -150,14 +153,19 @@ impl Deadlines {
         self.read_to = Some(PurchaseId(0));
     }
 
-    /// A page of the store, read from `from` on. What a commit has told since stands.
+    /// A page of the store, read from `from` on. What a commit has told since stands; an earlier
+    /// deadline comes first all the same, for word of another node's commit may have been lost.
     pub fn page(&mut self, from: PurchaseId, rows: &[(PurchaseId, Millis)]) {
         for &(purchase, deadline) in rows {
-            let known = self.by_purchase.contains_key(&purchase)
-                || self.overdue.contains(&purchase)
-                || self.firing.contains(&purchase);
-            if !known {
-                self.insert(purchase, deadline);
+            if self.overdue.contains(&purchase) || self.firing.contains(&purchase) {
+                continue;
+            }
+            match self.by_purchase.get(&purchase) {
+                None => self.insert(purchase, deadline),
+                Some(told) if deadline < *told && self.by_time.len() < self.limits.entries_max => {
+                    self.by_time.insert((deadline, purchase));
+                }
+                Some(_) => {}
             }
         }
         if self.read_to == Some(from) {
@@ -180,7 +188,9 @@ impl Deadlines {
         if self.by_time.len() > self.limits.entries_max
             && let Some((last, evicted)) = self.by_time.pop_last()
         {
-            self.by_purchase.remove(&evicted);
+            if self.by_purchase.get(&evicted) == Some(&last) {
+                self.by_purchase.remove(&evicted);
+            }
             self.horizon = Some(last);
         }
     }
@@ -247,6 +257,23 @@ mod tests {
         assert_eq!(deadlines.due(Millis(1_001)), [PurchaseId(1)]);
         deadlines.fired(PurchaseId(1));
         assert_eq!(deadlines.due(Millis(1_015)), [PurchaseId(2)]);
+    }
+
+    #[test]
+    fn a_commit_that_nobody_told_is_found_by_reading_again() {
+        let mut deadlines = empty();
+        deadlines.moved(PurchaseId(1), Some(Millis(90)), Millis(0));
+        deadlines.read_all();
+        // Meanwhile another node has made a refund of it, which is due.
+        read_through(&mut deadlines, &[(PurchaseId(1), Millis(20))], 10);
+        assert_eq!(deadlines.due(Millis(20)), [PurchaseId(1)]);
+        deadlines.fired(PurchaseId(1));
+        assert_eq!(deadlines.due(Millis(89)), []);
+        assert_eq!(
+            deadlines.due(Millis(90)),
+            [PurchaseId(1)],
+            "what was told stands"
+        );
     }
 
     #[test]
