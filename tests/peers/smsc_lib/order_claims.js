@@ -48,23 +48,35 @@ function checkOrders(checks, journal) {
       .map(({ order, answer }) => `${name(order)}: ${answer.amount}`));
 }
 
+const fits = ({ order, ack }) => ack.terminal === order.terminal && ack.item === order.item
+  && ack.units === order.quantity && ack.value === order.value && ack.currency === 'EUR';
+
+function byKey(acks, keyOf) {
+  const known = new Map();
+  for (const ack of acks) known.set(keyOf(ack), [...(known.get(keyOf(ack)) ?? []), ack]);
+  return known;
+}
+
+/** The ack of an order among those that have its reference: a text's 30 bits may be those of two purchases. */
+function ackOf(order, candidates) {
+  return candidates.find((ack) => fits({ order, ack })) ?? candidates[0];
+}
+
 /** Machines: their journals and the confirmations tell of the same payments. */
 function checkMachines(checks, journal) {
   const { machines, orders } = journal;
   const acks = machines.flatMap(({ terminal, acks: own }) => (
     own.map((ack) => ({ terminal, ...ack }))));
   const known = {
-    secured: new Map(acks.map((ack) => [ack.purchase, ack])),
-    text: new Map(acks.map((ack) => [purchaseReference(ack.purchase), ack])),
+    secured: byKey(acks, ({ purchase }) => purchase),
+    text: byKey(acks, ({ purchase }) => purchaseReference(purchase)),
   };
   const told = orders.flatMap((order) => [...paymentsTold(order)].map((payment) => (
-    { order, payment, ack: known[order.channel].get(payment) })));
+    { order, payment, ack: ackOf(order, known[order.channel].get(payment) ?? []) })));
   const acked = told.filter(({ ack }) => ack);
 
   checks.claim('every payment was acked to a machine', told.length,
     told.filter(({ ack }) => !ack).map(({ order, payment }) => `${name(order)}: ${payment}`));
-  const fits = ({ order, ack }) => ack.terminal === order.terminal && ack.item === order.item
-    && ack.units === order.quantity && ack.value === order.value && ack.currency === 'EUR';
   checks.claim('the ack is of the machine, item, pieces and value', acked.length,
     acked.filter((one) => !fits(one)).map(({ order, ack }) => `${name(order)}: ${json(ack)}`));
   const confirmed = new Set(acked.map(({ ack }) => ack));
@@ -73,7 +85,7 @@ function checkMachines(checks, journal) {
   checks.claim('one payment is one ack', acked.length,
     acked.length === confirmed.size ? [] : [`${acked.length} payments, ${confirmed.size} acks`]);
   checks.claim('one purchase is one ack', acks.length,
-    acks.filter((ack) => known.secured.get(ack.purchase) !== ack).map(json));
+    acks.filter((ack) => known.secured.get(ack.purchase)[0] !== ack).map(json));
   // `first` is what the machine's first ack in this run must be.
   const gaps = ({ acks: own, first = 1 }) => (
     own.reduce((most, { ack }) => Math.max(most, ack), first - 1) !== own.length + first - 1);
