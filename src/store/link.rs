@@ -20,6 +20,9 @@ pub(super) struct Link {
     cluster: Option<Cluster>,
     /// What each session has to take first, where this process serves as a node.
     seat: Option<Seat>,
+    /// Whether what it reads may be on no standby: a server that was started anew shows commits that
+    /// nobody was told of. From the first commit of the session on it is not so.
+    unsettled: bool,
 }
 
 impl Link {
@@ -29,6 +32,7 @@ impl Link {
             connection: Some(Connection::Sqlite(connection)),
             cluster: None,
             seat: None,
+            unsettled: false,
         }
     }
 
@@ -38,6 +42,7 @@ impl Link {
             connection: None,
             cluster: Some(cluster),
             seat: None,
+            unsettled: false,
         }
     }
 
@@ -89,7 +94,18 @@ impl Link {
             seat.serving().set(true);
         }
         self.connection = Some(Connection::Postgres(Box::new(session)));
+        self.unsettled = true;
         Ok(())
+    }
+
+    /// Whether a commit must come before anybody is answered, even if nothing changes.
+    pub(super) const fn is_unsettled(&self) -> bool {
+        self.unsettled
+    }
+
+    /// What is read may be on no standby, or from here on it is.
+    pub(super) const fn unsettle(&mut self, unsettled: bool) {
+        self.unsettled = unsettled;
     }
 
     fn is_lost(&self) -> bool {
@@ -140,13 +156,10 @@ impl Link {
 
     /// Whether the batch of this number is stored; none when that can't be told. On `PostgreSQL`
     /// the node's row is locked for it, so that a session that was left alone in its commit is
-    /// waited for.
+    /// waited for, and what was found is committed, so that a standby has it.
     pub(super) async fn is_stored(&mut self, batch: &Batch, number: i64) -> Option<bool> {
-        let suffix = if self.cluster.is_some() {
-            " for update"
-        } else {
-            ""
-        };
+        let shared = self.cluster.is_some();
+        let suffix = if shared { " for update" } else { "" };
         let node = batch.node;
         let mut query = Query::default();
         query.plain(format!(
@@ -154,14 +167,22 @@ impl Link {
         ));
         let connection = self.connection().await.ok()?;
         let rows = connection.fetch(&query, Around::Begin).await.ok()?;
-        connection.roll_back().await;
         let mut c = Columns::of(rows.first()?);
         let (last, writer) = (c.int().ok()?, c.int().ok()?);
+        let stands = last == number && writer == batch.writer;
+        if stands && shared {
+            let mut confirm = Query::default();
+            confirm.plain(format!("update node set batch = batch where node = {node}"));
+            connection.fetch(&confirm, Around::Commit).await.ok()?;
+            self.unsettled = false;
+            return Some(true);
+        }
+        connection.roll_back().await;
         if last < number {
             return Some(false);
         }
         // A command of the same node may have committed since: then it can't be told.
-        (last == number).then_some(writer == batch.writer)
+        (last == number).then_some(stands)
     }
 
     /// Closes the file, so that its log is left behind clean.

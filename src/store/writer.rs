@@ -47,8 +47,6 @@ struct Desk<'a> {
     told: Told,
     /// Held over each batch.
     gate: &'a Mutex<()>,
-    /// Whether something was committed that may not be on a standby yet.
-    unsettled: bool,
 }
 
 impl Writer {
@@ -163,12 +161,7 @@ async fn on_primary(
 
 impl<'a> Desk<'a> {
     const fn new(batch: Batch, told: Told, gate: &'a Mutex<()>) -> Self {
-        Self {
-            batch,
-            told,
-            gate,
-            unsettled: false,
-        }
+        Self { batch, told, gate }
     }
 
     async fn decide_for_ever(
@@ -205,7 +198,6 @@ impl<'a> Desk<'a> {
         let members: Vec<Member> = taken.iter().map(|waiting| waiting.member.clone()).collect();
         match self.decide(link, &members).await {
             Ok(decided) => {
-                self.unsettled = false;
                 self.told.stored(taken.len(), began_us);
                 self.answer(taken, decided);
                 Ok(())
@@ -236,16 +228,20 @@ impl<'a> Desk<'a> {
 
     /// Decides a batch; again at once when another transaction was in the way.
     async fn decide(&mut self, link: &mut Link, members: &[Member]) -> Result<Decided, Failed> {
-        let end = if self.unsettled {
-            End::CommitAnyway
-        } else {
-            End::Commit
-        };
         let mut tries = 0_u32;
         loop {
+            link.connection().await?;
+            let end = if link.is_unsettled() {
+                End::CommitAnyway
+            } else {
+                End::Commit
+            };
             let connection = link.connection().await?;
             let failed = match self.batch.decide(connection, members, end).await {
-                Ok(decided) => return Ok(decided),
+                Ok(decided) => {
+                    link.unsettle(false);
+                    return Ok(decided);
+                }
                 Err(failed) => failed,
             };
             link.settle(&failed).await;
@@ -266,7 +262,7 @@ impl<'a> Desk<'a> {
         let stored = match &broken {
             Broken::NotFlushed(_) => None,
             Broken::OnlyLocal(_) => {
-                self.unsettled = true;
+                link.unsettle(true);
                 None
             }
             Broken::Before(_) | Broken::Rule(_) | Broken::Contended(_) | Broken::AtCommit(_) => {

@@ -446,6 +446,66 @@ async fn a_commit_whose_wait_for_the_standby_was_cancelled_is_unknown() {
     );
 }
 
+/// A server that crashed under a commit shows it after its restart, though no standby has it.
+#[tokio::test]
+async fn nobody_is_answered_from_what_a_crash_left_on_the_primary_alone() {
+    let server = Server::of_its_own();
+    let options = server.database("books").await;
+    let shop = node(&Place::Postgres(options), 1).await;
+    shop.stocked(1, 1).await;
+    let mut admin = server.connect("postgres").await;
+    let set = "alter system set synchronous_standby_names = 'nobody'";
+    admin.execute(set).await.unwrap();
+    admin.execute("select pg_reload_conf()").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let order = Member::Arrival(Phone::new(0).text("BUY 4711 12"));
+    let waiting = shop.store.submit(order.clone());
+    let crashing = async {
+        let sql = "select pid from pg_stat_activity
+             where wait_event = 'SyncRep' and application_name = 'svgate writes'";
+        loop {
+            let found: Option<i32> = sqlx::query_scalar(sql)
+                .fetch_optional(&mut admin)
+                .await
+                .unwrap();
+            let Some(pid) = found else {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
+            };
+            let kill = std::process::Command::new("kill")
+                .args(["-9", &pid.to_string()])
+                .status();
+            assert!(kill.unwrap().success());
+            return;
+        }
+    };
+    let (ended, ()) = tokio::join!(waiting, crashing);
+    assert!(ended.is_err(), "{ended:?}");
+    let mut admin = server.connect("books").await;
+    let paid: i64 = sqlx::query_scalar(PAID)
+        .fetch_one(&mut admin)
+        .await
+        .unwrap();
+    assert_eq!(paid, 1, "it is there, and no standby has it");
+    for _ in 0..3 {
+        let again = shop.store.submit(order.clone()).await;
+        assert!(again.is_err(), "{again:?}");
+    }
+    admin
+        .execute("alter system set synchronous_standby_names = ''")
+        .await
+        .unwrap();
+    admin.execute("select pg_reload_conf()").await.unwrap();
+    for _ in 0..100 {
+        if let Ok(outcome) = shop.store.submit(order.clone()).await {
+            assert_eq!(end_of(&outcome).1, ArrivalEnd::Repeated);
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it does not go on");
+}
+
 #[tokio::test]
 async fn what_the_float_of_a_node_that_is_gone_held_is_another_nodes_again() {
     let pair = Pair::open(1).await;
