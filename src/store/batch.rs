@@ -343,14 +343,28 @@ fn failed(broken: Broken) -> Failed {
         Broken::Before(error)
         | Broken::Rule(error)
         | Broken::AtCommit(error)
-        | Broken::NotFlushed(error) => Failed::Before(unavailable(&error)),
+        | Broken::NotFlushed(error) => Failed::Before(refused(&error)),
         Broken::OnlyLocal(warning) => Failed::Before(StoreError::Unavailable(warning)),
+    }
+}
+
+/// What the database says, with what an operator can do about it where that is not plain.
+fn refused(error: &sqlx::Error) -> StoreError {
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
+    match code.as_deref() {
+        Some(DISK_FULL) => StoreError::Unavailable(format!(
+            "the database's server has no room on its disk: make some, and it goes on by itself \
+             ({error})"
+        )),
+        _ => unavailable(error),
     }
 }
 
 fn failed_to_save(broken: Broken, number: i64, decided: Decided) -> Failed {
     match broken {
-        Broken::Before(error) => Failed::Before(unavailable(&error)),
+        Broken::Before(error) => Failed::Before(refused(&error)),
         Broken::Rule(error) => Failed::Before(corrupt(error.to_string())),
         Broken::Contended(error) => Failed::Again(match error.as_database_error() {
             // Nobody was first: it stays so when it is tried again.
@@ -365,6 +379,8 @@ fn failed_to_save(broken: Broken, number: i64, decided: Decided) -> Failed {
     }
 }
 
+/// The SQLSTATE of a full disk.
+const DISK_FULL: &str = "53100";
 /// A number leads to an order, the order to its terminal, the terminal to its merchant.
 const ROUNDS_MAX: usize = 4;
 /// Each look is some milliseconds; that rows change their identity in the middle of it is rare.

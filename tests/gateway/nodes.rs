@@ -446,6 +446,32 @@ async fn a_commit_whose_wait_for_the_standby_was_cancelled_is_unknown() {
     );
 }
 
+#[tokio::test]
+async fn on_a_server_whose_disk_is_full_nothing_is_paid_until_there_is_room() {
+    let pair = Pair::open(1).await;
+    let mut admin = server().connect(&pair.database()).await;
+    // What the server answers when a table can't grow.
+    let full = "create function full_disk() returns trigger language plpgsql as
+           $$begin raise exception 'could not extend file' using errcode = 'disk_full'; end$$;
+         create trigger full_disk before insert on transfer execute function full_disk()";
+    admin.execute(sqlx::raw_sql(full)).await.unwrap();
+    let first = &pair.nodes[0];
+    let order = Member::Arrival(Phone::new(0).text("BUY 4711 12"));
+    let refused = first.store.submit(order.clone()).await;
+    assert!(
+        matches!(&refused, Err(StoreError::Unavailable(text))
+            if text.contains("the database's server has no room on its disk")),
+        "{refused:?}"
+    );
+    admin
+        .execute("drop trigger full_disk on transfer")
+        .await
+        .unwrap();
+    let paid = first.submit(order).await;
+    assert_eq!(end_of(&paid).1, ArrivalEnd::Paid, "it goes on by itself");
+    assert_eq!(pair.sum(ALL_BALANCES).await, 0);
+}
+
 /// A server that crashed under a commit shows it after its restart, though no standby has it.
 #[tokio::test]
 async fn nobody_is_answered_from_what_a_crash_left_on_the_primary_alone() {
