@@ -135,7 +135,8 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Busy => Self::unavailable("busy; ask again", BUSY_RETRY_S),
             StoreError::Unavailable(cause) => {
-                tracing::warn!(%cause, "the store is not available to a terminal");
+                // Whoever watches the books warns of it once; each request of each machine meets it.
+                tracing::debug!(%cause, "the store is not available to a terminal");
                 Self::unavailable("the store is not available; ask again", STORE_RETRY_S)
             }
             // Every member is known by its content, so the same request finds out.
