@@ -54,10 +54,10 @@ pub enum Command {
     /// Provisioning, money, and looking into what happened.
     #[command(flatten)]
     OnBooks(BooksCommand),
+    /// Back the books up, declare a restore, or take them from one database to another
+    Store(store::StoreArgs),
     /// Finish what a node that is gone has left
     Node(node::NodeArgs),
-    /// Take the books from one database to another
-    Store(store::StoreArgs),
     /// Run a gateway with the whole world around it, and check every book afterwards
     Demo(demo::DemoArgs),
     /// Write, list, verify and resend the billing files

@@ -20,7 +20,9 @@ use crate::config::places::{
     ExportConfig, HttpConfig, LogConfig, MetricsConfig, NodeConfig, StoreConfig, TextsConfig,
 };
 use crate::config::reading::{Example, Placed, Reading, Section};
-use crate::config::rules::{BillingConfig, ClassConfig, FeeConfig, PurchaseConfig, TaxConfig};
+use crate::config::rules::{
+    BillingConfig, ClassConfig, FeeConfig, PurchaseConfig, RestoreConfig, TaxConfig,
+};
 use crate::config::smsc::SmscConfig;
 use crate::config::ussd::{Ussd, UssdConfig, UssdFiles};
 use crate::dialogue::texts::{TextError, Texts};
@@ -61,6 +63,8 @@ pub struct Config {
     pub metrics: MetricsConfig,
     /// `[purchase]`
     pub purchase: PurchaseConfig,
+    /// `[restore]`
+    pub restore: RestoreConfig,
     /// `[ussd]`
     pub ussd: UssdConfig,
     /// `[[aggregator]]`, each with a name of its own.
@@ -114,6 +118,7 @@ impl Config {
         let http = from.section("http", example);
         let metrics = from.section("metrics", example);
         let purchase = from.section("purchase", example);
+        let restore = from.section("restore", example);
         let ussd = from.section("ussd", example);
         let aggregator: Vec<Placed<AggregatorConfig>> = from.sections("aggregator", example);
         let gsup: Vec<Placed<GsupConfig>> = from.sections("gsup", example);
@@ -149,6 +154,9 @@ impl Config {
         else {
             return Err(Faults::default());
         };
+        let Some(restore) = restore else {
+            return Err(Faults::default());
+        };
         let mut origin = Origin::new(file);
         let mut config = Self {
             node: origin.keep("node", node),
@@ -159,6 +167,7 @@ impl Config {
             http: origin.keep("http", http),
             metrics: origin.keep("metrics", metrics),
             purchase: origin.keep("purchase", purchase),
+            restore: origin.keep("restore", restore),
             ussd: origin.keep("ussd", ussd),
             aggregator: origin.keep_all("aggregator", aggregator),
             gsup: origin.keep_all("gsup", gsup),
@@ -251,6 +260,7 @@ impl Config {
         let tls = self.http.tls.iter_mut();
         let places = [
             &mut self.store.path,
+            &mut self.store.mark_file,
             &mut self.keys.master_file,
             &mut self.export.dir,
             &mut self.export.head_file,
@@ -412,7 +422,7 @@ fn lines_of(errors: &[TextError]) -> String {
     lines.join("\n")
 }
 
-const SECTIONS: [&str; 18] = [
+const SECTIONS: [&str; 19] = [
     "node",
     "store",
     "keys",
@@ -421,6 +431,7 @@ const SECTIONS: [&str; 18] = [
     "http",
     "metrics",
     "purchase",
+    "restore",
     "ussd",
     "aggregator",
     "gsup",

@@ -7,6 +7,7 @@ pub mod bill;
 pub mod card;
 pub mod catalogue;
 pub mod charge;
+pub mod epoch;
 pub mod ids;
 pub mod imsi;
 pub mod ledger;

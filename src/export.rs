@@ -8,6 +8,7 @@
 //! [`Profile`]; nothing of the clock or the machine gets in. Memory is bounded: entries come in
 //! pages.
 
+pub mod adopt;
 pub mod batch;
 pub mod chain;
 pub mod csv;
@@ -26,8 +27,9 @@ use crate::export::batch::{Assembly, Header, Totals, file_name};
 use crate::export::chain::Head;
 use crate::export::csv::{BadRow, Row, When};
 use crate::export::folder::{Folder, Placing};
+use crate::export::verify::Fault;
 use crate::gateway::books::{Books, StoreError, StoredBatch};
-use crate::gateway::member::{Member, Outcome};
+use crate::gateway::member::{Denied, Member, Outcome};
 
 /// A SHA-256.
 pub type Sha = [u8; 32];
@@ -140,12 +142,41 @@ pub enum ExportError {
     /// There is no such batch, or it has no file yet.
     #[error("no file of batch {0} was ever written")]
     NotFound(i64),
+    /// The books were restored, and do not know what was delivered since.
+    #[error("{0}")]
+    NotAdopted(String),
+    /// Delivered files are not as they were.
+    #[error("nothing was adopted, for these files are not as they were delivered:\n{}", lines_of(.0))]
+    Faults(Vec<Fault>),
+    /// A delivered file says something else than the books.
+    #[error("{file}: entry {entry} stands otherwise in the books")]
+    OtherEntry {
+        /// The file.
+        file: String,
+        /// The entry.
+        entry: i64,
+    },
+    /// The books did not take what a delivered file says.
+    #[error("{file}: {why}")]
+    NotTaken {
+        /// The file.
+        file: String,
+        /// Why, and what to do.
+        why: String,
+    },
     /// The books gave no answer.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The books gave an answer that makes no sense.
     #[error("the books answered {0} to the closing of a batch")]
     Outcome(String),
+}
+
+fn lines_of(faults: &[Fault]) -> String {
+    let lines = faults
+        .iter()
+        .map(|fault| format!("{}: {}", fault.file, fault.reason));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// A file that stands.
@@ -177,8 +208,17 @@ pub async fn run<B: Books>(
 ) -> Result<Vec<WrittenFile>, ExportError> {
     let folder = Folder::lock(&places.folder)?;
     let closed = books.submit(Member::CloseBatch { allow_empty }).await?;
-    if !matches!(closed, Outcome::Batch(_)) {
-        return Err(ExportError::Outcome(format!("{closed:?}")));
+    match closed {
+        Outcome::Batch(_) => {}
+        Outcome::Refused(Denied::Conflict(why)) => return Err(ExportError::NotAdopted(why)),
+        other @ (Outcome::Arrived { .. }
+        | Outcome::Ordered { .. }
+        | Outcome::Ack(_)
+        | Outcome::Done
+        | Outcome::AlreadyDone
+        | Outcome::Imported { .. }
+        | Outcome::Bills(_)
+        | Outcome::Refused(_)) => return Err(ExportError::Outcome(format!("{other:?}"))),
     }
     let mut written = Vec::new();
     let mut before: Option<StoredBatch> = None;

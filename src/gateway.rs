@@ -12,6 +12,7 @@ pub mod browse;
 pub mod context;
 pub mod deadlines;
 pub mod decide;
+pub mod delivered;
 pub mod dispatch;
 pub mod identity;
 pub mod intake;

@@ -18,6 +18,7 @@ mod error;
 mod figures;
 mod health;
 mod links;
+mod mark;
 mod outbox;
 mod peers;
 mod reach;
@@ -57,6 +58,7 @@ use crate::serve::carriers::Carriers;
 use crate::serve::commits::{Commits, keep_journal};
 use crate::serve::figures::Figures;
 use crate::serve::links::{Bind, Binds, Started};
+use crate::serve::mark::Marking;
 use crate::serve::outbox::{Outbox, Way};
 use crate::serve::reach::{SmscReach, keep_reach};
 use crate::serve::running::{Part, Running, Stage, ending};
@@ -80,6 +82,7 @@ pub struct Gateway {
     writer: Writer,
     last_commit: Option<Millis>,
     commits: Commits,
+    mark: Marking,
     wakes: Wakes,
     readiness: Readiness,
     metrics: Metrics,
@@ -129,6 +132,12 @@ impl Gateway {
         let ussd = config.ussd()?;
         let opened = Store::open_to_serve(&options, Arc::clone(&context), clock, on_commit);
         let (store, writer) = opened.await?;
+        let mark = Marking {
+            mark: store.check_mark(&options, &config.store.mark_file).await?,
+            path: config.store.mark_file.clone(),
+            node: config.node.id,
+            batch: Arc::clone(&commits.batch),
+        };
         let writer = writer.watched(commits.watch(Arc::clone(&surroundings.elapsed_us)));
         let last_commit = store.last_commit().await?;
         let mut reaches = BTreeMap::new();
@@ -158,6 +167,7 @@ impl Gateway {
             writer,
             last_commit,
             commits,
+            mark,
             wakes,
             readiness,
             metrics,
@@ -185,12 +195,16 @@ impl Gateway {
     /// [`ServeError`] when a part failed that it can't do without: the process has to end.
     pub async fn run(self, stops: impl Stops) -> Result<(), ServeError> {
         self.say_hello();
+        let mark = self.mark.clone();
         let (mut running, quiet) = self.start()?;
         let mut stops = stops;
         running.serve(&mut stops).await?;
         tracing::info!("stopping: what was begun is finished; a second signal ends at once");
         tokio::select! {
-            ended = running.finish(quiet) => ended,
+            ended = running.finish(quiet) => {
+                mark.raise();
+                ended
+            }
             () = stops.asked() => {
                 tracing::warn!("ended at once");
                 Ok(())
@@ -258,6 +272,7 @@ impl Gateway {
             reaches: self.reaches,
         };
         flow.start(ways, asker.or(hlr_asker), &mut running);
+        running.start_until(Part::House, Stage::Closing, self.mark.keep());
         let listeners = Listeners {
             aggregators,
             wakes: self.wakes,

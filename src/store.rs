@@ -7,6 +7,7 @@
 //! Nobody outside this module knows SQL. The queue is bounded: a full one refuses the newcomer.
 
 mod audit;
+mod backup;
 mod batch;
 mod blobs;
 mod browse;
@@ -15,10 +16,12 @@ mod connection;
 mod copy;
 mod direct;
 mod enter;
+mod epoch;
 mod every;
 mod link;
 mod load;
 mod locks;
+mod mark;
 mod migrations;
 mod outgoing;
 mod postgres;
@@ -49,8 +52,11 @@ use crate::gateway::member::{Member, Outcome};
 use crate::store::readers::Readers;
 use crate::store::serving::Opening;
 
+pub use backup::{Backup, BackupError, back_up};
 pub use copy::{CopyError, Totals, TotalsOf, copy};
 pub use direct::{Direct, DirectEnd, Shown};
+pub use epoch::{Restore, Standing, begin_epoch, settle};
+pub use mark::{Mark, MarkError, Verdict};
 pub use postgres::{PostgresOptions, PostgresTls};
 pub use serving::Serving;
 pub use writer::Writer;

@@ -1,4 +1,4 @@
-//! `svgate export run | list | verify | resend`: the billing files.
+//! `svgate export run | list | verify | resend | adopt`: the billing files.
 //!
 //! ```text
 //! $ svgate export run           op_demand_0_00000007.csv   1204 rows  9f86d081…
@@ -13,6 +13,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::domain::Millis;
+use crate::export::adopt::{Adopted, adopt};
 use crate::export::batch::file_name;
 use crate::export::verify::{Expected, Verified, verify};
 use crate::export::{self, ExportError, Places, Profile, WrittenFile};
@@ -39,6 +40,8 @@ pub enum ExportAction {
     Verify(VerifyArgs),
     /// Make a delivered file once more, octet for octet.
     Resend(ResendArgs),
+    /// After a restore: read the delivered files back, and go on where they end.
+    Adopt(AdoptArgs),
 }
 
 /// Arguments of `svgate export run`.
@@ -84,8 +87,20 @@ pub struct ResendArgs {
     pub json: bool,
 }
 
+/// Arguments of `svgate export adopt`.
+#[derive(Clone, Debug, Args)]
+pub struct AdoptArgs {
+    /// The folder with every file that this node has delivered
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Runs `svgate export` and returns its exit status: 0 done and everything is right, 1 failure or a
-/// fault in a file, 4 no such file, 5 something else stands where a file belongs.
+/// fault in a file, 3 delivered files are to be adopted first, or are not as they were, 4 no such
+/// file, 5 something else stands where a file belongs, or in the books.
 ///
 /// A charge that was open before `open_since` is billed as provisional.
 pub async fn run<B: Upkeep>(
@@ -102,6 +117,7 @@ pub async fn run<B: Upkeep>(
         ExportAction::List(args) => list(*args, books, profile).await,
         ExportAction::Verify(args) => verified(args, books, profile, places).await,
         ExportAction::Resend(args) => resend(args, books, profile, places).await,
+        ExportAction::Adopt(args) => adopted(args, books, profile, places).await,
     };
     let (status, written) = match answer {
         Ok((status, text)) => (status, writeln!(output, "{text}")),
@@ -115,8 +131,11 @@ pub async fn run<B: Upkeep>(
 pub const fn status_of(error: &ExportError) -> u8 {
     match error {
         ExportError::NotFound(_) => NOT_FOUND,
+        ExportError::NotAdopted(_) | ExportError::Faults(_) => REFUSED,
         ExportError::Differs(_)
         | ExportError::Changed(_)
+        | ExportError::OtherEntry { .. }
+        | ExportError::NotTaken { .. }
         | ExportError::OtherHead { .. }
         | ExportError::HeadDiffers { .. } => CONFLICT,
         ExportError::Disk { .. }
@@ -242,6 +261,37 @@ async fn resend<B: Books>(
     Ok((OK, text))
 }
 
+async fn adopted<B: Upkeep>(
+    args: &AdoptArgs,
+    books: &B,
+    profile: &Profile,
+    places: &Places,
+) -> Result<(u8, String), ExportError> {
+    let places = Places {
+        folder: args.dir.clone(),
+        head_file: places.head_file.clone(),
+    };
+    let adopted = adopt(books, profile, &places).await?;
+    let Adopted {
+        last,
+        files,
+        entries,
+        entered,
+    } = adopted;
+    let text = if args.json {
+        json!({ "last": last, "files": files, "entries": entries, "entered": entered }).to_string()
+    } else if files == 0 && entries == 0 && entered == 0 {
+        format!("nothing to adopt: the books know every file up to {last}")
+    } else {
+        format!(
+            "adopted {entries} entries in {files} files; the next file is {}, and {entered} purchases \
+             that ended meanwhile go into it",
+            last.saturating_add(1)
+        )
+    };
+    Ok((OK, text))
+}
+
 fn line_of(file: &WrittenFile) -> String {
     format!(
         "{}  {} rows  {}",
@@ -299,9 +349,11 @@ Examples:
   svgate export list --json
   svgate export verify                  exit status 1 names each bad file and why
   svgate export verify --dir /mnt/copy  the same of a copy, against the same chain head
-  svgate export resend 7 --to /tmp/again";
+  svgate export resend 7 --to /tmp/again
+  svgate export adopt /var/lib/svgate/export   once after svgate store restored, on each node";
 
 const OK: u8 = 0;
 const FAILURE: u8 = 1;
+const REFUSED: u8 = 3;
 const NOT_FOUND: u8 = 4;
 const CONFLICT: u8 = 5;

@@ -210,7 +210,8 @@ fn line(record: &PurchaseRecord) -> String {
     }));
     let (id, units, at) = (record.life.id, record.life.units, utc(record.requested));
     let (state, channel) = (record.life.state.name(), record.channel.name());
-    format!("{id} {at} {state} {channel} {terminal} {units} x {item} {amount}")
+    let recovered = if record.recovered { " recovered" } else { "" };
+    format!("{id} {at} {state} {channel} {terminal} {units} x {item} {amount}{recovered}")
 }
 
 /// Everything that is known, without digits of the number; of what was received only its length.
@@ -224,6 +225,7 @@ fn shown(record: &PurchaseRecord) -> Value {
         "supplied_units": supplied_units(record.life.state),
         "units": record.life.units,
         "channel": record.channel.name(),
+        "recovered": record.recovered,
         "check": record.evidence.check,
         "received_octets": record.evidence.received.len(),
         "subscriber": record.subscriber.map(|subscriber| subscriber.0),
@@ -343,7 +345,8 @@ Examples:
   svgate purchase resolve 7311402983424001 --supplied none --who ada --why 'coil 12 was jammed'
 
 `show` prints what was received in hex, header first, all of a message that came in parts; and the
-check that proved it: cmac, trusted_originator or token.
+check that proved it: cmac, trusted_originator or token; delivered_file for a purchase that was
+recovered by `svgate export adopt` after a restore.
 Messages are shown where `registered_delivery` asks for receipts, for `sent_kept_s`.
 Only purchases whose end is unknown can be resolved.
 Exit status: 0 ok, 4 no such purchase, 5 its end is known.";

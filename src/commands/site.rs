@@ -15,7 +15,7 @@ use crate::gateway::books::StoreError;
 use crate::gateway::context::Context;
 use crate::gateway::member::{Denied, Outcome};
 use crate::serve::place_of;
-use crate::store::{Store, StoreOptions};
+use crate::store::{MarkError, Store, StoreOptions, Writer};
 use crate::telemetry::{self, clock};
 
 /// The configuration and what is made of it.
@@ -91,12 +91,31 @@ impl Site {
         Ok((profile, places))
     }
 
-    /// Opens the books and does `work` with them, the writer running beside it.
+    /// Holds the books against their mark and does `work` with them, the writer running beside it.
+    ///
+    /// # Errors
+    ///
+    /// What `work` says, or why there are no books, or none that may be used.
+    pub fn on_books<T>(
+        self,
+        work: impl AsyncFnOnce(Self, Store) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        self.on_unmarked_books(async move |site: Self, store: Store| {
+            let (options, mark) = (site.options()?, site.config.store.mark_file.clone());
+            store.check_mark(&options, &mark).await?;
+            let done = work(site, store.clone()).await;
+            // What was committed belongs to the mark, whatever came of the rest.
+            store.check_mark(&options, &mark).await?;
+            done
+        })
+    }
+
+    /// The same with books that may be none that a mark knows, as those that are to be filled.
     ///
     /// # Errors
     ///
     /// What `work` says, or why there are no books.
-    pub fn on_books<T>(
+    pub fn on_unmarked_books<T>(
         self,
         work: impl AsyncFnOnce(Self, Store) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
@@ -104,18 +123,35 @@ impl Site {
             .enable_all()
             .build()?;
         runtime.block_on(async {
-            let options = StoreOptions {
-                place: place_of(&self.config.store)?,
-                node: self.config.node.id,
-            };
-            let context = Arc::clone(&self.context);
-            // What commits bring about is carried out by `serve`, which looks for it.
-            let on_commit = Arc::new(|_| ());
-            let opened = Store::open(&options, context, Arc::new(clock::clock), on_commit);
-            let (store, writer) = opened.await?;
+            let options = self.options()?;
+            let (store, writer) = self.open(&options).await?;
             let (done, wrote) = tokio::join!(work(self, store), writer.run());
             wrote?;
             done
+        })
+    }
+
+    /// Opens the books without looking at their mark, for who declares a restore.
+    ///
+    /// # Errors
+    ///
+    /// Why there are no books.
+    pub async fn open(&self, options: &StoreOptions) -> Result<(Store, Writer), StoreError> {
+        let context = Arc::clone(&self.context);
+        // What commits bring about is carried out by `serve`, which looks for it.
+        let on_commit = Arc::new(|_| ());
+        Store::open(options, context, Arc::new(clock::clock), on_commit).await
+    }
+
+    /// Where the books are, and whose.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] names the password file that can't be read.
+    pub fn options(&self) -> Result<StoreOptions, StoreError> {
+        Ok(StoreOptions {
+            place: place_of(&self.config.store)?,
+            node: self.config.node.id,
         })
     }
 }
@@ -180,6 +216,19 @@ impl From<ConfigError> for Fault {
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         Self::Failure(error.to_string())
+    }
+}
+
+impl From<MarkError> for Fault {
+    fn from(error: MarkError) -> Self {
+        match error {
+            MarkError::Disk { .. } | MarkError::Store(_) => Self::Failure(error.to_string()),
+            MarkError::Older { .. }
+            | MarkError::Others(_)
+            | MarkError::Missing(_)
+            | MarkError::Unsettled
+            | MarkError::Bad(_) => Self::Refused(error.to_string()),
+        }
     }
 }
 

@@ -46,6 +46,8 @@ impl Section for NodeConfig {
 pub struct StoreConfig {
     /// The SQLite file; two more stand beside it.
     pub path: PathBuf,
+    /// The file outside of the books that says how far they went.
+    pub mark_file: PathBuf,
     /// The database that several nodes share, instead of the file.
     pub postgres: Option<PostgresConfig>,
 }
@@ -54,6 +56,7 @@ impl Default for StoreConfig {
     fn default() -> Self {
         Self {
             path: "svgate.db".into(),
+            mark_file: "svgate.mark".into(),
             postgres: None,
         }
     }

@@ -1,4 +1,4 @@
-//! `[purchase]`, `[billing]`, `[[class]]`, `[[tax]]` and `[[fee]]`: what decisions go by.
+//! `[purchase]`, `[restore]`, `[billing]`, `[[class]]`, `[[tax]]` and `[[fee]]`: what decisions go by.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -106,6 +106,38 @@ impl Section for PurchaseConfig {
             faults.push(fault("order_take_within_ms", problem));
         }
         faults
+    }
+}
+
+/// What is held for unsafe after a restore from a backup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RestoreConfig {
+    /// Orders that one SIM may have sent since the backup.
+    pub counter_margin: u32,
+    /// In which plain text orders buy nothing.
+    pub plain_closed_s: u32,
+}
+
+impl Default for RestoreConfig {
+    fn default() -> Self {
+        Self {
+            counter_margin: 20,
+            plain_closed_s: 86_400,
+        }
+    }
+}
+
+impl Section for RestoreConfig {
+    fn faults(&self) -> Vec<KeyFault> {
+        let fits = self.counter_margin <= COUNTER_MARGIN_MAX;
+        let problem = format!(
+            "must be at most {COUNTER_MARGIN_MAX}: what a SIM sends below its margin is refused"
+        );
+        (!fits)
+            .then(|| fault("counter_margin", problem))
+            .into_iter()
+            .collect()
     }
 }
 
@@ -308,5 +340,7 @@ impl<'de> DeserializeSeed<'de> for AmountIn {
     }
 }
 
+/// More orders than a SIM sends in a year.
+const COUNTER_MARGIN_MAX: u32 = 5_000;
 /// The answer must reach the SMSC within the 5 s after which the network gives up.
 const ORDER_TAKE_MAX_MS: u32 = 4_000;

@@ -39,7 +39,7 @@ impl FromStr for StoreConfig {
             let path = PathBuf::from(path);
             return Ok(Self {
                 path,
-                postgres: None,
+                ..Self::default()
             });
         }
         let rest = text.strip_prefix("postgres://").ok_or(BadStoreUrl::Form)?;

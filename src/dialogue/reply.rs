@@ -106,6 +106,8 @@ replies! {
     OverPlainCap = "over_plain_cap" { cap: Price };
     /// SIM or number changed a short while ago.
     CoolingOff = "cooling_off" { hours: Count };
+    /// The books were restored a short while ago: an order by text may be one that was paid.
+    PlainRests = "plain_rests" { hours: Count };
     /// Too many orders in a short time.
     TooMany = "too_many";
     /// By USSD an order of so much needs the PIN.
@@ -175,12 +177,16 @@ replies! {
     PonElsewhere = "pon_elsewhere" { pon: Pon, short_code: ShortCode };
     /// A merchant asks the subscriber to pay.
     AskedToPay = "asked_to_pay" { amount: Price, merchant: Name, pon: Pon };
+    /// It was open when the books were restored.
+    PonWithdrawn = "pon_withdrawn" { pon: Pon };
     /// No such payment order; asked for by the SIM, which shows the number itself.
     PaymentUnknown = "payment_unknown";
     /// It waited too long; asked for by the SIM.
     PaymentExpired = "payment_expired";
     /// It is paid, by whomever; asked for by the SIM.
     PaymentPaid = "payment_paid";
+    /// It was open when the books were restored; asked for by the SIM.
+    PaymentWithdrawn = "payment_withdrawn";
 
     // Answers to questions.
 

@@ -7,9 +7,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::epoch::BooksEpoch;
 use crate::domain::ids::PurchaseId;
 use crate::domain::recent::Recent;
-use crate::domain::subscriber::{FromSim, Line};
+use crate::domain::subscriber::{FromSim, Line, mt_with_forgotten};
 
 /// The past of one card.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct CardPast {
     references: Recent,
     /// By version of its keys.
     keys: BTreeMap<u8, KeysPast>,
+    /// The epoch of the books that all of it is of.
+    epoch: u16,
 }
 
 /// How far the counters of one version of a card's keys went.
@@ -28,9 +31,31 @@ struct KeysPast {
 }
 
 impl CardPast {
+    /// The past of a card that the books do not know.
+    #[must_use]
+    pub fn of_unknown(books: &BooksEpoch) -> Self {
+        let mut past = Self {
+            epoch: books.number,
+            ..Self::default()
+        };
+        past.references.forget(books.forgotten_of_unknown());
+        past
+    }
+
+    /// Takes the past into the epoch of the books, as [`Line::enter_epoch`] does for a line.
+    pub fn enter_epoch(&mut self, books: &BooksEpoch) {
+        let forgotten = books.forgotten_since(self.epoch);
+        self.epoch = books.number;
+        self.references.forget(forgotten);
+        for keys in self.keys.values_mut() {
+            *keys = keys.with_forgotten(forgotten);
+        }
+    }
+
     /// Keeps what `line` knows of its card and of the keys in use. A counter never falls.
     pub fn keep(&mut self, line: &Line) {
         self.references = line.recent.references_only();
+        self.epoch = line.epoch;
         let kept = self.keys.entry(line.key_version).or_default();
         if line.from_sim.counter >= kept.from_sim.counter {
             kept.from_sim = line.from_sim;
@@ -39,26 +64,29 @@ impl CardPast {
     }
 
     /// Gives `line` what is known of this card, which it holds from now on, and of the line's
-    /// version of its keys. Keys that were never used begin anew, references go on.
-    pub fn take_up(&self, line: &mut Line) {
+    /// version of its keys. Keys that were never used begin anew, or above what they may have sent
+    /// and is forgotten; references go on.
+    pub fn take_up(&self, line: &mut Line, books: &BooksEpoch) {
         let keys = self
             .keys
             .get(&line.key_version)
             .copied()
-            .unwrap_or_default();
+            .unwrap_or_else(|| KeysPast::default().with_forgotten(books.forgotten_of_unknown()));
         line.from_sim = keys.from_sim;
         line.mt_counter = keys.mt_counter;
         line.recent = line.recent.with_references_of(&self.references);
+        line.epoch = books.number;
     }
 
-    /// The past as octets: length of the references in two octets, references, then 33 octets for
+    /// The past as octets: epoch in two, length of the references in two, references, then 33 for
     /// each version of its keys: version 1, MO counter 8, digest 8 (zeros before the first),
     /// purchase 8 (0: none), MT counter 8.
     #[must_use]
     pub fn to_octets(&self) -> Vec<u8> {
         let references = self.references.to_octets();
         let length = u16::try_from(references.len()).unwrap_or(u16::MAX);
-        let mut octets = [length.to_be_bytes().as_slice(), &references].concat();
+        let epoch = self.epoch.to_be_bytes();
+        let mut octets = [epoch.as_slice(), &length.to_be_bytes(), &references].concat();
         for (version, keys) in &self.keys {
             octets.push(*version);
             octets.extend_from_slice(&keys.from_sim.counter.to_be_bytes());
@@ -73,7 +101,8 @@ impl CardPast {
     /// Reads what [`Self::to_octets`] wrote; `None` when it is not that.
     #[must_use]
     pub fn from_octets(octets: &[u8]) -> Option<Self> {
-        let (length, rest) = octets.split_first_chunk()?;
+        let (epoch, rest) = octets.split_first_chunk()?;
+        let (length, rest) = rest.split_first_chunk()?;
         let (references, rest) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
         let (keys, []) = rest.as_chunks::<KEYS_OCTETS>() else {
             return None;
@@ -81,11 +110,19 @@ impl CardPast {
         Some(Self {
             references: Recent::from_octets(references)?,
             keys: keys.iter().map(KeysPast::read).collect::<Option<_>>()?,
+            epoch: u16::from_be_bytes(*epoch),
         })
     }
 }
 
 impl KeysPast {
+    fn with_forgotten(self, orders: u32) -> Self {
+        Self {
+            from_sim: self.from_sim.with_forgotten(orders),
+            mt_counter: mt_with_forgotten(self.mt_counter, orders),
+        }
+    }
+
     fn read(octets: &[u8; KEYS_OCTETS]) -> Option<(u8, Self)> {
         let (&[version], rest) = octets.split_first_chunk()?;
         let (numbers, _) = rest.as_chunks::<8>();
@@ -115,8 +152,16 @@ mod tests {
     use crate::domain::Millis;
     use crate::domain::ids::SubscriberId;
     use crate::domain::money::MinorUnits;
+    use crate::domain::recent::ByReference::{New, TooOld};
     use crate::domain::recent::Referenced;
     use crate::domain::subscriber::{OpenBill, Standing};
+
+    const FIRST: BooksEpoch = BooksEpoch {
+        number: 0,
+        files: 0,
+        plain_from: Millis(0),
+        margin: 0,
+    };
 
     fn line(version: u8, counter: u64, mt_counter: u64, reference: u32) -> Line {
         let purchase = PurchaseId(7);
@@ -150,6 +195,7 @@ mod tests {
             owed_minor: 0,
             held: MinorUnits::ZERO,
             bill: OpenBill::default(),
+            epoch: 0,
         };
         line.recent.remember_reference(Referenced {
             reference,
@@ -164,13 +210,46 @@ mod tests {
         let mut past = CardPast::default();
         past.keep(&line(1, 5, 7, 3));
         let mut next = line(2, 0, 0, 9);
-        past.take_up(&mut next);
+        past.take_up(&mut next, &FIRST);
         assert_eq!((next.from_sim, next.mt_counter), (FromSim::default(), 0));
         assert_eq!(next.recent, line(1, 5, 7, 3).recent);
         past.keep(&line(2, 1, 1, 4));
         let mut back = line(1, 0, 0, 9);
-        past.take_up(&mut back);
+        past.take_up(&mut back, &FIRST);
         assert_eq!(back, line(1, 5, 7, 4));
+    }
+
+    #[test]
+    fn after_a_restore_a_card_that_was_away_or_is_not_known_goes_on_above_what_may_be_forgotten() {
+        let restored = BooksEpoch {
+            number: 1,
+            margin: 20,
+            ..FIRST
+        };
+        let mut past = CardPast::default();
+        past.keep(&line(1, 5, 7, 3));
+        past.enter_epoch(&restored);
+        past.enter_epoch(&restored);
+        let mut back = line(1, 0, 0, 9);
+        past.take_up(&mut back, &restored);
+        assert_eq!((back.from_sim.counter, back.mt_counter), (25, 87));
+        assert_eq!((back.from_sim.digest, back.epoch), (None, 1));
+        assert_eq!(back.recent.by_reference(23, [1; 8]), TooOld);
+        assert_eq!(back.recent.by_reference(24, [1; 8]), New);
+        let mut new_keys = line(2, 0, 0, 9);
+        past.take_up(&mut new_keys, &restored);
+        assert_eq!(new_keys.from_sim.counter, 20, "they may have been in use");
+        let mut stranger = line(1, 0, 0, 9);
+        CardPast::of_unknown(&restored).take_up(&mut stranger, &restored);
+        assert_eq!(stranger.from_sim.counter, 20);
+        assert_eq!(stranger.recent.by_reference(20, [1; 8]), TooOld);
+        // Once the files are read back, what comes is new.
+        let read_back = BooksEpoch {
+            files: 1,
+            ..restored
+        };
+        past.take_up(&mut new_keys, &read_back);
+        assert_eq!((new_keys.from_sim.counter, new_keys.mt_counter), (0, 0));
     }
 
     #[test]
@@ -179,7 +258,7 @@ mod tests {
         past.keep(&line(1, 5, 7, 3));
         past.keep(&line(1, 4, 6, 3));
         let mut back = line(1, 0, 0, 3);
-        past.take_up(&mut back);
+        past.take_up(&mut back, &FIRST);
         assert_eq!(back, line(1, 5, 7, 3));
     }
 

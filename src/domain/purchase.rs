@@ -107,6 +107,8 @@ pub enum Event {
     },
     /// The merchant's contract ended.
     MerchantRevoked,
+    /// The books were restored from a backup: what happened since then is forgotten.
+    BooksRestored,
 }
 
 /// What follows from a step, in the order in which it is carried out.
@@ -203,6 +205,10 @@ impl Purchase {
             (S::Paid, E::AckAccepted) => Ok(self.to(S::Accepted, [])),
             (S::Paid, E::AckWithdrawn | E::DeadlinePassed | E::MerchantRevoked) => {
                 Ok(self.refund(0))
+            }
+            // The terminal may have taken the ack, and given out or back, since the backup.
+            (S::Paid | S::Accepted | S::Dispensing, E::BooksRestored) => {
+                Ok(self.to(S::Unknown, []))
             }
             (S::Accepted, E::DispensingStarted) => Ok(self.to(S::Dispensing, [])),
             // Accept won: the goods may be on their way. A machine that gives none out reports 0.

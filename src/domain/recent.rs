@@ -9,6 +9,8 @@ use crate::domain::ids::PurchaseId;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recent {
     references: VecDeque<Referenced>,
+    /// References up to it may have been used and are forgotten.
+    forgotten_to: u32,
     plain: VecDeque<PlainOrder>,
     told: Millis,
 }
@@ -46,7 +48,7 @@ pub enum ByReference {
     Repeated(PurchaseId),
     /// Another order under a reference that was used.
     Reused,
-    /// Below those remembered: it can't be told from a repetition.
+    /// Below those remembered, or forgotten: it can't be told from a repetition.
     TooOld,
 }
 
@@ -60,6 +62,9 @@ impl Recent {
             } else {
                 ByReference::Reused
             };
+        }
+        if reference <= self.forgotten_to {
+            return ByReference::TooOld;
         }
         // References rise; one that was skipped may still come late while the list reaches back.
         let forgotten = self.references.len() >= REFERENCES_MAX;
@@ -80,11 +85,22 @@ impl Recent {
         }
     }
 
+    /// The card may have used the next `orders` references, and what for is forgotten: none of them
+    /// is taken for new.
+    pub fn forget(&mut self, orders: u32) {
+        if orders > 0 {
+            let last = self.references.iter().map(|order| order.reference).max();
+            let last = last.unwrap_or_default().max(self.forgotten_to);
+            self.forgotten_to = last.saturating_add(orders);
+        }
+    }
+
     /// The references without anything of plain texts: what belongs to the card, not to its holder.
     #[must_use]
     pub fn references_only(&self) -> Self {
         Self {
             references: self.references.clone(),
+            forgotten_to: self.forgotten_to,
             ..Self::default()
         }
     }
@@ -94,6 +110,7 @@ impl Recent {
     pub fn with_references_of(&self, card: &Self) -> Self {
         Self {
             references: card.references.clone(),
+            forgotten_to: card.forgotten_to,
             ..self.clone()
         }
     }
@@ -162,7 +179,8 @@ impl Recent {
         self.told = now;
     }
 
-    /// The lists as octets: 8 octets for when the subscriber was told, a count of references, then 20
+    /// The lists as octets: 8 octets for when the subscriber was told, 4 for the highest reference that is
+    /// forgotten, a count of references, then 20
     /// octets for each, then 26 for each text.
     #[must_use]
     pub fn to_octets(&self) -> Vec<u8> {
@@ -171,6 +189,7 @@ impl Recent {
         }
         let mut octets = Vec::with_capacity(OCTETS_MAX);
         octets.extend_from_slice(&self.told.0.to_be_bytes());
+        octets.extend_from_slice(&self.forgotten_to.to_be_bytes());
         octets.push(u8::try_from(self.references.len()).unwrap_or(u8::MAX));
         for order in &self.references {
             octets.extend_from_slice(&order.reference.to_be_bytes());
@@ -195,6 +214,7 @@ impl Recent {
         }
         let mut recent = Self {
             told: Millis(i64::from_be_bytes(take(&mut rest)?)),
+            forgotten_to: u32::from_be_bytes(take(&mut rest)?),
             ..Self::default()
         };
         let [count] = take(&mut rest)?;
@@ -228,7 +248,7 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 const REFERENCES_MAX: usize = 8;
 /// Different texts within the time of repetition: more than a person types in ten minutes.
 const PLAIN_MAX: usize = 8;
-const OCTETS_MAX: usize = 8 + 1 + REFERENCES_MAX * 20 + PLAIN_MAX * 26;
+const OCTETS_MAX: usize = 8 + 4 + 1 + REFERENCES_MAX * 20 + PLAIN_MAX * 26;
 
 #[cfg(test)]
 mod tests {
@@ -241,6 +261,29 @@ mod tests {
             digest: reference.to_be_bytes().repeat(2).try_into().unwrap(),
             purchase: id,
         }
+    }
+
+    #[test]
+    fn references_that_may_have_been_used_are_not_new_and_known_ones_stay_known() {
+        let mut recent = Recent::default();
+        recent.remember_reference(referenced(7));
+        recent.forget(0);
+        assert_eq!(recent.by_reference(8, [1; 8]), ByReference::New);
+        recent.forget(20);
+        let known = referenced(7);
+        assert_eq!(
+            recent.by_reference(7, known.digest),
+            ByReference::Repeated(known.purchase)
+        );
+        assert_eq!(recent.by_reference(8, [1; 8]), ByReference::TooOld);
+        assert_eq!(recent.by_reference(27, [1; 8]), ByReference::TooOld);
+        assert_eq!(recent.by_reference(28, [1; 8]), ByReference::New);
+        // What belongs to the card goes with it, and a second restore forgets as much again.
+        let mut moved = Recent::default().with_references_of(&recent.references_only());
+        assert_eq!(moved.by_reference(27, [1; 8]), ByReference::TooOld);
+        moved.forget(20);
+        assert_eq!(moved.by_reference(47, [1; 8]), ByReference::TooOld);
+        assert_eq!(moved.by_reference(48, [1; 8]), ByReference::New);
     }
 
     #[test]
@@ -314,6 +357,7 @@ mod tests {
             });
         }
         recent.tell(Millis(77));
+        recent.forget(5);
         assert!(!recent.has_room(Millis(0)));
         assert!(recent.has_room(Millis(9)));
         let octets = recent.to_octets();

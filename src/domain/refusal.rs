@@ -98,6 +98,10 @@ refusals! {
     PinWrong = 32 "pin_wrong",
     /// No try is left.
     PinBlocked = 33 "pin_blocked",
+    /// The books were restored a short time ago, and a plain text may be one that was paid before.
+    PlainRests = 34 "plain_rests",
+    /// The order was open when the books were restored: nobody knows whether it was paid.
+    PonWithdrawn = 35 "pon_withdrawn",
 }
 
 impl Refusal {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::Millis;
+use crate::domain::epoch::BooksEpoch;
 use crate::domain::ids::{PurchaseId, SubscriberId};
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::msisdn::Msisdn;
@@ -67,6 +68,8 @@ pub struct Line {
     pub held: MinorUnits,
     /// The open bill.
     pub bill: OpenBill,
+    /// The epoch of the books that counters and references are of.
+    pub epoch: u16,
 }
 
 /// What the last authentic packet of a SIM was, to tell a repetition from a forgery.
@@ -128,7 +131,43 @@ impl Standing {
     }
 }
 
+impl FromSim {
+    /// The same when the SIM may have sent `orders` more that are forgotten: counters that these may
+    /// have used are refused as if they had.
+    #[must_use]
+    pub fn with_forgotten(self, orders: u32) -> Self {
+        if orders == 0 {
+            return self;
+        }
+        Self {
+            counter: raised(self.counter, orders.into()),
+            digest: None,
+            purchase: None,
+        }
+    }
+}
+
+/// An MT counter when answers to `orders` may have been sent that are forgotten.
+#[must_use]
+pub fn mt_with_forgotten(counter: u64, orders: u32) -> u64 {
+    raised(counter, u64::from(orders).saturating_mul(ANSWERS_PER_ORDER))
+}
+
+fn raised(counter: u64, by: u64) -> u64 {
+    counter.saturating_add(by).min(COUNTER_MAX)
+}
+
 impl Line {
+    /// Takes the line into the epoch of the books: what its SIM may have sent and heard since the
+    /// backup, and the books have forgotten, is not taken for new. In its own epoch nothing changes.
+    pub fn enter_epoch(&mut self, books: &BooksEpoch) {
+        let forgotten = books.forgotten_since(self.epoch);
+        self.epoch = books.number;
+        self.from_sim = self.from_sim.with_forgotten(forgotten);
+        self.mt_counter = mt_with_forgotten(self.mt_counter, forgotten);
+        self.recent.forget(forgotten);
+    }
+
     /// The lower of what the operator allows and what the subscriber wants.
     #[must_use]
     pub fn limit(&self) -> MinorUnits {
@@ -144,3 +183,8 @@ impl Line {
         MinorUnits::try_from(left).unwrap_or_default()
     }
 }
+
+/// The last counter of a key's life: 40 bits.
+const COUNTER_MAX: u64 = (1 << 40) - 1;
+/// A confirmation, a refund, and each once more.
+const ANSWERS_PER_ORDER: u64 = 4;

@@ -66,12 +66,45 @@ pub struct Verified {
 pub fn verify(
     places: &Places,
     expected: Expected<'_>,
+    on_row: impl FnMut(&Row),
+) -> Result<Verified, ExportError> {
+    check(places, expected, Beyond::IsFault, on_row)
+}
+
+/// The same for books that were restored from a backup: files beyond those that they know are what
+/// is looked for.
+///
+/// # Errors
+///
+/// As [`verify`].
+pub fn verify_delivered(
+    places: &Places,
+    expected: Expected<'_>,
+    on_row: impl FnMut(&Row),
+) -> Result<Verified, ExportError> {
+    check(places, expected, Beyond::IsForgotten, on_row)
+}
+
+/// What a file is whose batch the books do not know.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beyond {
+    /// Nobody's.
+    IsFault,
+    /// Delivered after the backup that the books were restored from.
+    IsForgotten,
+}
+
+fn check(
+    places: &Places,
+    expected: Expected<'_>,
+    beyond: Beyond,
     mut on_row: impl FnMut(&Row),
 ) -> Result<Verified, ExportError> {
     let head = Head::read(&places.head_file)?;
     let mut walk = Walk {
         places,
         expected,
+        beyond,
         verified: Verified::default(),
         before: Some(Link::default()),
         next: 1,
@@ -97,6 +130,7 @@ struct Link {
 struct Walk<'a> {
     places: &'a Places,
     expected: Expected<'a>,
+    beyond: Beyond,
     verified: Verified,
     /// None after a file that is missing or bad: it says nothing about the next.
     before: Option<Link>,
@@ -248,6 +282,10 @@ impl Walk<'_> {
         let stored = batches
             .iter()
             .find(|stored| stored.batch.sequence == sequence);
+        let last = batches.last().map_or(0, |last| last.batch.sequence);
+        if stored.is_none() && self.beyond == Beyond::IsForgotten && sequence > last {
+            return;
+        }
         let Some(stored) = stored else {
             return self.fault(name.to_owned(), "the books have no such batch");
         };

@@ -26,6 +26,7 @@ use crate::domain::money::MinorUnits;
 use crate::domain::msisdn::Msisdn;
 use crate::domain::pon::Pon;
 use crate::domain::purchase::State;
+use crate::domain::refusal::Refusal;
 use crate::domain::subscriber::Line;
 use crate::gateway::books::StoreError;
 use crate::gateway::context::Context;
@@ -343,6 +344,12 @@ async fn waiting(books: &impl Browse, pon: Pon, now: Millis) -> Result<Found, St
             item: None,
             pin: None,
         }),
+        (
+            State::Refused {
+                cause: Refusal::PonWithdrawn,
+            },
+            _,
+        ) => Found::Refused(Reply::PonWithdrawn { pon }),
         (State::Ordered | State::Expired | State::Refused { .. } | State::Requested, _) => {
             Found::Refused(Reply::PonExpired { pon })
         }

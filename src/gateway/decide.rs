@@ -6,6 +6,7 @@
 mod arrival;
 mod billing;
 mod draft;
+mod epoch;
 mod instructions;
 mod kiosk;
 mod life;
@@ -13,12 +14,14 @@ mod messages;
 mod pay;
 mod pin;
 mod provision;
+mod recover;
 mod refused;
 mod secured;
 mod speech;
 mod terminal;
 mod text;
 mod ussd;
+mod value;
 
 pub(super) use self::pay::amount_price;
 use crate::gateway::context::Context;
@@ -31,6 +34,7 @@ use crate::gateway::world::World;
 /// A packet was proven by the card that the line had when the batch began. An import that came in
 /// between would bring another card's counters, under which the former's old packets may be new.
 pub fn decide_batch(world: &mut World, proved: Vec<Proved>, context: &Context) -> Vec<Outcome> {
+    epoch::enter(world, context);
     let mut decided = Vec::with_capacity(proved.len());
     let mut imports = Vec::new();
     for (place, member) in proved.into_iter().enumerate() {
@@ -89,6 +93,8 @@ fn other(world: &mut World, member: Member, context: &Context) -> Outcome {
             world.written_batches.push((sequence, sha256));
             Outcome::Done
         }
+        Member::EndEpoch(purchases) => epoch::ended(world, &purchases, context),
+        Member::Adopt(step) => recover::adopt(world, &step, context),
         Member::SweepSent { below } => messages::sweep_sent(world, below),
         Member::SweepParts { .. } => messages::sweep(world),
         Member::Reached { smsc, reach } => {

@@ -15,6 +15,7 @@ use crate::domain::pon::Pon;
 use crate::domain::purchase::State;
 use crate::domain::refusal::Refusal;
 use crate::domain::subscriber::Standing;
+use crate::gateway::delivered::Adopt;
 
 /// One input and the keys it touches.
 #[derive(Clone, Debug)]
@@ -92,6 +93,10 @@ pub enum Member {
         /// SHA-256 of the file, for the chain.
         sha256: [u8; 32],
     },
+    /// Purchases that were open when the books were restored from a backup.
+    EndEpoch(Vec<PurchaseId>),
+    /// Delivered files are read back into restored books.
+    Adopt(Adopt),
     /// Drops sent messages below this id: no receipt of them is waited for any more.
     SweepSent {
         /// [`OutboxId::at`] a time.

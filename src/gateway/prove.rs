@@ -15,9 +15,10 @@ use crate::domain::ids::{PurchaseId, SubscriberId};
 use crate::domain::purchase::State;
 use crate::domain::recent::ByReference;
 use crate::gateway::context::Context;
+use crate::gateway::delivered::Adopt;
 use crate::gateway::identity;
 use crate::gateway::member::{
-    Arrival, Content, KioskItem, KioskOrder, LineImport, Member, Receipt, UssdWish,
+    Arrival, Content, KioskItem, KioskOrder, LineImport, Member, MerchantImport, Receipt, UssdWish,
 };
 use crate::gateway::policy::after_s;
 use crate::gateway::world::{Wants, World};
@@ -118,19 +119,7 @@ pub fn first_wants(member: &Member, wants: &mut Wants) {
                 line_wants(line, wants);
             }
         }
-        Member::ImportMerchant(import) => {
-            wants.merchants.insert(import.merchant.id.clone());
-            wants.catalogues.insert(import.merchant.id.clone());
-            if !import.merchant.open {
-                wants.untaken.insert(import.merchant.id.clone());
-            }
-            wants
-                .terminals
-                .extend(import.terminals.iter().map(|t| t.id.clone()));
-            wants
-                .short_codes
-                .extend(import.terminals.iter().map(|t| t.short_code));
-        }
+        Member::ImportMerchant(import) => merchant_wants(import, wants),
         Member::ResetPin { account, .. } => {
             wants.accounts.insert(Arc::clone(account));
         }
@@ -139,7 +128,10 @@ pub fn first_wants(member: &Member, wants: &mut Wants) {
             wants.accounts.insert(Arc::clone(&payment.account));
             wants.references.insert(Arc::clone(&payment.reference));
         }
-        Member::Provisional(purchases) => wants.purchases.extend(purchases),
+        Member::Provisional(purchases) | Member::EndEpoch(purchases) => {
+            wants.purchases.extend(purchases);
+        }
+        Member::Adopt(step) => step.wants(wants),
         Member::CloseBatch { .. } | Member::BatchWritten { .. } | Member::Reached { .. } => {}
         Member::SweepSent { below } => {
             wants.sent_below.insert(*below);
@@ -148,6 +140,20 @@ pub fn first_wants(member: &Member, wants: &mut Wants) {
             wants.parts_over.insert(*over_by);
         }
     }
+}
+
+fn merchant_wants(import: &MerchantImport, wants: &mut Wants) {
+    wants.merchants.insert(import.merchant.id.clone());
+    wants.catalogues.insert(import.merchant.id.clone());
+    if !import.merchant.open {
+        wants.untaken.insert(import.merchant.id.clone());
+    }
+    wants
+        .terminals
+        .extend(import.terminals.iter().map(|t| t.id.clone()));
+    wants
+        .short_codes
+        .extend(import.terminals.iter().map(|t| t.short_code));
 }
 
 fn line_wants(line: &LineImport, wants: &mut Wants) {
@@ -238,7 +244,16 @@ pub fn further_wants(world: &World, proved: &Proved, wants: &mut Wants) {
         Proved::Other(Member::Resolve(resolve)) => {
             purchase_wants(world, resolve.purchase, wants);
         }
-        Proved::Other(Member::Provisional(purchases)) => {
+        Proved::Other(Member::Adopt(Adopt::Entries(entries))) => {
+            for entry in entries {
+                purchase_wants(world, entry.purchase, wants);
+            }
+        }
+        Proved::Other(
+            Member::Provisional(purchases)
+            | Member::EndEpoch(purchases)
+            | Member::Adopt(Adopt::Ended(purchases)),
+        ) => {
             for purchase in purchases {
                 purchase_wants(world, *purchase, wants);
             }

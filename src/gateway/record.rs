@@ -59,6 +59,8 @@ pub struct PurchaseRecord {
     pub paid: Option<Millis>,
     /// The node whose purses paid: the value goes back by them only.
     pub node: Option<u16>,
+    /// Whether it was taken from a delivered file after a restore of the books.
+    pub recovered: bool,
     /// When the state last changed.
     pub changed: Millis,
     /// When the present state has lasted too long.
@@ -82,7 +84,8 @@ pub struct PurchaseRecord {
 pub struct Evidence {
     /// The user data or words as received; empty for a kiosk's order.
     pub received: Bytes,
-    /// What checking them gave: `cmac`, `trusted_originator`, `token`.
+    /// What checking them gave: `cmac`, `trusted_originator`, `token`; `delivered_file` for one that
+    /// was recovered.
     pub check: &'static str,
 }
 

@@ -49,6 +49,18 @@ pub trait Upkeep: Books {
         paid_before: Millis,
         most: u32,
     ) -> impl Future<Output = Result<Vec<PurchaseId>, StoreError>> + Send;
+
+    /// Purchases that were paid and have ended, and are not in the billing stream for good: above
+    /// `after`, at most `most`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`].
+    fn not_in_stream(
+        &self,
+        after: PurchaseId,
+        most: u32,
+    ) -> impl Future<Output = Result<Vec<PurchaseId>, StoreError>> + Send;
 }
 
 /// Sends charges to the billing stream, flagged as provisional, whose purchases were paid before

@@ -35,6 +35,9 @@ pub trait Views: Clone + Send + Sync + 'static {
         most: u32,
     ) -> impl Future<Output = Result<Vec<PurchaseRecord>, StoreError>> + Send;
 
+    /// The epoch of the books, and the one in which this node's delivered files were read back.
+    fn epochs(&self) -> impl Future<Output = Result<(u16, u16), StoreError>> + Send;
+
     /// Messages that will not be sent until a person says so.
     fn parked(
         &self,

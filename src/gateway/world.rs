@@ -13,6 +13,7 @@ use crate::domain::Millis;
 use crate::domain::bill::Bill;
 use crate::domain::card::CardPast;
 use crate::domain::catalogue::{ItemCode, ShortCode};
+use crate::domain::epoch::BooksEpoch;
 use crate::domain::ids::{
     IdSource, MerchantId, OutboxId, PurchaseId, PurseId, SubscriberId, TerminalId,
 };
@@ -60,6 +61,10 @@ pub struct Counters {
     pub epoch: i64,
     /// A random number of the process that commits: a batch is known again by both.
     pub writer: i64,
+    /// The epoch of the books in which this node's delivered files were last read back.
+    pub files_epoch: u16,
+    /// What restores of the books left unsafe.
+    pub books: BooksEpoch,
 }
 
 /// A row of the accounts.
@@ -212,6 +217,8 @@ pub struct World {
     pub closed_batches: Vec<ClosedBatch>,
     /// Files written now: batch number and hash.
     pub written_batches: Vec<(i64, [u8; 32])>,
+    /// Whether the node's delivered files are read back now.
+    pub adopts_files: bool,
     /// Whether payment order numbers that are free again are to be forgotten.
     pub sweeps_numbers: bool,
     /// When SMSCs could reach this node, by the SMSC's name.
@@ -300,6 +307,7 @@ impl World {
             },
             closed_batches: Vec::new(),
             written_batches: Vec::new(),
+            adopts_files: false,
             sweeps_numbers: false,
             reached: Vec::new(),
             transfers: Vec::new(),
@@ -420,6 +428,7 @@ impl World {
             && self.parked.is_untouched()
             && self.closed_batches.is_empty()
             && self.written_batches.is_empty()
+            && !self.adopts_files
             && !self.sweeps_numbers
             && self.reached.is_empty()
             && self.new_periods.is_empty()

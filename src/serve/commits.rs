@@ -33,7 +33,7 @@ pub(super) struct Commits {
     wakes: Wakes,
     metrics: Metrics,
     /// The last commit that was told.
-    batch: Arc<AtomicI64>,
+    pub(super) batch: Arc<AtomicI64>,
     peers: Arc<Peers>,
 }
 

@@ -8,6 +8,7 @@ use crate::gateway::books::StoreError;
 use crate::http::doorway::DoorwayError;
 use crate::http::tls::TlsError;
 use crate::smpp::link::LinkError;
+use crate::store::MarkError;
 
 /// Why the gateway does not run.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +16,9 @@ pub enum ServeError {
     /// The books can't be opened, or their writer failed.
     #[error("the books: {0}")]
     Store(#[from] StoreError),
+    /// The books are older than the mark outside of them, or others.
+    #[error(transparent)]
+    Mark(#[from] MarkError),
     /// The disk did not take what the writer flushed.
     #[error(
         "the books: the disk failed to flush them, and what it has is unknown; \

@@ -69,6 +69,8 @@ async fn read<B: Books + Views>(
             storage.purse_holds(account.currency, account.balance);
         }
     }
+    let (epoch, files) = books.epochs().await?;
+    storage.epochs(epoch, files);
     // They come in pages; the first batch without its file is where the next look begins.
     loop {
         let batches = books.batches_from(*from).await?;

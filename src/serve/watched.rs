@@ -214,6 +214,14 @@ impl<B: Upkeep> Upkeep for Watched<B> {
         self.books.unclaimed(smscs, now, most).await
     }
 
+    async fn not_in_stream(
+        &self,
+        after: PurchaseId,
+        most: u32,
+    ) -> Result<Vec<PurchaseId>, StoreError> {
+        self.books.not_in_stream(after, most).await
+    }
+
     async fn open_paid_before(
         &self,
         paid_before: Millis,

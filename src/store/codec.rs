@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::domain::Millis;
 use crate::domain::catalogue::{ItemCode, ShortCode};
 use crate::domain::charge::{Charge, Price};
+use crate::domain::epoch::BooksEpoch;
 use crate::domain::ids::{IdSource, MerchantId, PurchaseId, SubscriberId, TerminalId};
 use crate::domain::merchant::{Item, Merchant, Terminal, UnknownEnd};
 use crate::domain::money::{Currency, MinorUnits};
@@ -38,9 +39,11 @@ pub(super) fn put_counters(rows: &mut Rows, counters: &Counters) {
         .int(counters.series_from)
         .int(counters.epoch)
         .int(counters.writer)
+        .int(counters.files_epoch)
         .end();
 }
 
+/// The node's row, and after it the epoch of the books.
 pub(super) fn take_counters(c: &mut Columns<'_>) -> Result<Counters, StoreError> {
     let node = c.small()?;
     Ok(Counters {
@@ -57,6 +60,13 @@ pub(super) fn take_counters(c: &mut Columns<'_>) -> Result<Counters, StoreError>
         series_from: c.int()?,
         epoch: c.int()?,
         writer: c.int()?,
+        files_epoch: c.small()?,
+        books: BooksEpoch {
+            number: c.small()?,
+            files: c.small()?,
+            plain_from: Millis(c.int()?),
+            margin: c.small()?,
+        },
     })
 }
 
@@ -110,7 +120,8 @@ fn put_line_hot_columns(rows: &mut Rows, line: &Line) {
         .int(line.bill.number)
         .int(line.bill.since.0)
         .int(line.bill.total_minor)
-        .int(line.bill.entries);
+        .int(line.bill.entries)
+        .int(line.epoch);
 }
 
 pub(super) fn take_line(c: &mut Columns<'_>) -> Result<Line, StoreError> {
@@ -149,6 +160,7 @@ pub(super) fn take_line(c: &mut Columns<'_>) -> Result<Line, StoreError> {
             total_minor: c.int()?,
             entries: c.small()?,
         },
+        epoch: c.small()?,
     })
 }
 
@@ -304,6 +316,7 @@ pub(super) fn put_purchase(rows: &mut Rows, record: &PurchaseRecord) {
         .int(record.requested.0)
         .opt_int(record.paid.map(|at| at.0))
         .opt_int(record.node)
+        .int(record.recovered)
         .opt_text(record.smsc.as_deref())
         .opt_text(record.service.as_deref())
         .octets(&record.evidence.received)
@@ -362,6 +375,7 @@ pub(super) fn take_purchase(c: &mut Columns<'_>) -> Result<PurchaseRecord, Store
         requested: Millis(c.int()?),
         paid: c.opt_int()?.map(Millis),
         node: c.opt_small()?,
+        recovered: c.int()? != 0,
         smsc: c.opt_shared()?,
         service: c.opt_shared()?,
         evidence: Evidence {
@@ -455,7 +469,7 @@ fn state(name: &str, number: u8) -> Option<State> {
 }
 
 fn check(name: &str) -> Result<&'static str, StoreError> {
-    let known = ["cmac", "trusted_originator", "token"]
+    let known = ["cmac", "trusted_originator", "token", "delivered_file"]
         .into_iter()
         .find(|known| *known == name);
     known.ok_or_else(|| corrupt("purchase.check_result"))

@@ -235,15 +235,18 @@ async fn has_our_schema(side: &mut Side) -> Result<(), CopyError> {
     })
 }
 
-/// Refuses books that anything was written to. The rows of nodes that never wrote are taken away:
-/// every opening makes them again.
+/// Refuses books that anything was written to. What every opening makes, and a schema begins with, is
+/// taken away for what comes from the source.
 async fn is_empty(target: &mut Side) -> Result<(), CopyError> {
     for table in tables::ALL {
-        let any = if table.name == tables::NODE.name {
-            "select 1 from node where batch > 0 limit 1".to_owned()
+        let written = if table.name == tables::NODE.name {
+            "where batch > 0"
+        } else if table.name == tables::BOOKS.name {
+            "where identity <> '' or epoch > 0"
         } else {
-            format!("select 1 from {} limit 1", table.name)
+            ""
         };
+        let any = format!("select 1 from {} {written} limit 1", table.name);
         if !target.rows(&any).await?.is_empty() {
             let (place, table) = (target.name(), table.name);
             return Err(CopyError::NotEmpty { place, table });
@@ -251,5 +254,6 @@ async fn is_empty(target: &mut Side) -> Result<(), CopyError> {
     }
     let mut query = Query::default();
     query.plain("delete from node");
+    query.plain("delete from books");
     target.write(&query).await
 }

@@ -60,7 +60,8 @@ pub(super) fn enter(world: &mut World, row: &StoredRow) -> Result<(), StoreError
             };
         }
         TAG_LINE => {
-            let line = take_line(&mut c)?;
+            let mut line = take_line(&mut c)?;
+            line.enter_epoch(&world.counters.books);
             let id = line.subscriber;
             if let Some(msisdn) = line.msisdn {
                 world.by_msisdn.entry(msisdn).or_insert(id);
@@ -73,11 +74,14 @@ pub(super) fn enter(world: &mut World, row: &StoredRow) -> Result<(), StoreError
         }
         TAG_CARD => {
             let iccid = c.shared()?;
-            let past = CardPast::from_octets(c.octets()?).ok_or_else(|| corrupt("card.past"))?;
+            let past = CardPast::from_octets(c.octets()?);
+            let mut past = past.ok_or_else(|| corrupt("card.past"))?;
+            past.enter_epoch(&world.counters.books);
             world.cards.load(iccid, past);
         }
         TAG_TERMINAL => {
-            let terminal = take_terminal(&mut c)?;
+            let mut terminal = take_terminal(&mut c)?;
+            terminal.last_ack = terminal.last_ack.max(world.counters.books.acks_above());
             world
                 .by_short_code
                 .entry(terminal.short_code)

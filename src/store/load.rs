@@ -18,9 +18,11 @@ use crate::store::tables::{ITEM, LINE, MERCHANT, NODE, OUTBOX, PART, PURCHASE, S
 /// What every batch needs: the node's row, its accounts and purses, and its last closed batch.
 pub(super) fn opening(node: u16) -> Query {
     let mut query = Query::default();
-    let columns = NODE.list("");
+    let columns = NODE.list("n.");
     query.plain(format!(
-        "select {TAG_NODE}, {columns} from node where node = {node}"
+        "select {TAG_NODE}, {columns}, b.epoch,
+         (select min(files_epoch) from node), b.plain_from_ms, b.counter_margin
+         from node n cross join books b where n.node = {node}"
     ));
     query.plain(format!(
         "select {TAG_ACCOUNT}, account_no, kind, merchant_id, currency, balance_minor from account

@@ -42,8 +42,9 @@ pub(super) fn add_node(node: u16) -> Query {
     let mut query = Query::default();
     query.plain(format!(
         "insert into node (node, last_id, batch, committed_ms, transfer_no, entry_no,
-         purse_log_no, pos_log_no, account_no, bill_no, series_from, epoch, writer)
-         values ({node}, 0, 0, 0, {from}, {from}, {from}, {from}, {accounts}, 0, {from}, 0, 0)
+         purse_log_no, pos_log_no, account_no, bill_no, series_from, epoch, writer, files_epoch)
+         select {node}, 0, 0, 0, {from}, {from}, {from}, {from}, {accounts}, 0, {from}, 0, 0, epoch
+         from books where books = 1
          on conflict (node) do nothing"
     ));
     query

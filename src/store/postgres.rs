@@ -46,13 +46,17 @@ pub(super) async fn take_over(
     options: &PostgresOptions,
     node: u16,
 ) -> Result<Option<i64>, StoreError> {
-    let cluster = Cluster::find(options).await?;
-    let mut session = Session::open(&cluster).await?;
+    let mut session = session(options).await?;
     let raised = session
         .fetch(&migrations::raise_epoch(node), Around::Both)
         .await;
     let rows = raised.map_err(|broken| StoreError::Unavailable(broken.to_string()))?;
     rows.first().map(|row| Columns::of(row).int()).transpose()
+}
+
+/// A session on whichever host is the primary, for one command.
+pub(super) async fn session(options: &PostgresOptions) -> Result<Session, StoreError> {
+    Session::open(&Cluster::find(options).await?).await
 }
 
 /// A session on the primary, with limits on how long it is waited for.

@@ -109,8 +109,9 @@ fn orders(query: &mut Query, world: &World) {
     }
     for (_, record) in world.purchases.changed() {
         // A kiosk's order gets its payer, its ack and its payment when it is paid, whatever else
-        // its terminal says in the same batch.
-        if record.channel == Channel::Kiosk && record.paid == Some(world.now) {
+        // its terminal says in the same batch; or from a delivered file, after a restore.
+        let is_paid_now = record.channel == Channel::Kiosk && record.paid == Some(world.now);
+        if is_paid_now || record.recovered {
             put_purchase(&mut whole, record);
         } else {
             put_purchase_later(&mut later, record);

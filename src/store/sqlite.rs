@@ -65,6 +65,12 @@ pub(super) async fn open(
     ))
 }
 
+/// A connection of its own to books that stand.
+pub(super) async fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
+    let options = connect_options(Some(path))?.create_if_missing(false);
+    options.connect().await.map_err(|e| unavailable(&e))
+}
+
 /// A file has one node's numbers: another node beside it would have accounts of its own there.
 async fn belongs_to(connection: &mut SqliteConnection, node: u16) -> Result<(), StoreError> {
     let other: Option<i64> = sqlx::query_scalar(migrations::OTHER_NODE)

@@ -17,13 +17,23 @@ macro_rules! table {
 }
 
 table!(
+    BOOKS,
+    "books",
+    ["books"],
+    [
+        books: int, identity: text, epoch: int, settled: int, restored_ms: int, reason: text,
+        plain_from_ms: int, counter_margin: int,
+    ]
+);
+
+table!(
     NODE,
     "node",
     ["node"],
     [
         node: int, last_id: int, batch: int, committed_ms: int, transfer_no: int, entry_no: int,
         purse_log_no: int, pos_log_no: int, account_no: int, bill_no: int, series_from: int,
-        epoch: int, writer: int,
+        epoch: int, writer: int, files_epoch: int,
     ]
 );
 
@@ -37,7 +47,7 @@ table!(
         key_version: int, profile: text, sealed_keys: octets, asked_ms: int, pin_check: octets,
         pin_wrong: int, own_limit_minor: int, standing: int, start_code: int, mo_counter: int, mo_digest: octets, mo_purchase_id: int,
         mt_counter: int, recent: octets, owed_minor: int, held_minor: int, bill_number: int,
-        bill_since_ms: int, bill_total_minor: int, bill_entries: int,
+        bill_since_ms: int, bill_total_minor: int, bill_entries: int, epoch: int,
     ]
 );
 /// What an order changes of a line: none of it is in an index.
@@ -56,6 +66,7 @@ pub(super) const LINE_HOT: &[&str] = &[
     "bill_since_ms",
     "bill_total_minor",
     "bill_entries",
+    "epoch",
 ];
 
 table!(
@@ -125,7 +136,7 @@ table!(
         terminal_id: text, merchant_id: text, item: text, short_code: int, currency: text,
         retail_minor: int, wholesale_minor: int, fee_minor: int, tax_minor: int, pon: int,
         reference: int, client_reference: text, ack: int, from_seq: int, to_seq: int,
-        bill_number: int, requested_ms: int, paid_ms: int, node: int, smsc: text, service: text,
+        bill_number: int, requested_ms: int, paid_ms: int, node: int, recovered: int, smsc: text, service: text,
         received: octets, check_result: text, state: text, state_units: int, back_retail_minor:
         int, back_wholesale_minor: int, back_fee_minor: int, back_tax_minor: int, changed_ms:
         int, deadline_ms: int, billed: int, entry_no: int, reason: text,
@@ -323,6 +334,7 @@ table!(
 
 /// All of them.
 pub(super) const ALL: &[&Table] = &[
+    &BOOKS,
     &NODE,
     &LINE,
     &CARD,

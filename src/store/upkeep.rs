@@ -51,6 +51,20 @@ impl Upkeep for Store {
         Ok(found)
     }
 
+    async fn not_in_stream(
+        &self,
+        after: PurchaseId,
+        most: u32,
+    ) -> Result<Vec<PurchaseId>, StoreError> {
+        let sql = "select purchase_id from purchase
+             where purchase_id > $1 and paid_ms is not null and billed <> 2
+             and state in ('supplied', 'refunded') order by purchase_id limit $2";
+        let rows = self.rows(sql.to_owned(), after.0, most).await?;
+        rows.iter()
+            .map(|row| Columns::of(row).int().map(PurchaseId))
+            .collect()
+    }
+
     async fn open_paid_before(
         &self,
         paid_before: Millis,

@@ -46,6 +46,17 @@ impl Views for Store {
             .collect()
     }
 
+    async fn epochs(&self) -> Result<(u16, u16), StoreError> {
+        let sql = "select b.epoch, n.files_epoch from books b cross join node n
+             where n.node = $1 limit $2";
+        let rows = self.rows(sql.to_owned(), self.node.into(), 1).await?;
+        let Some(row) = rows.first() else {
+            return Ok((0, 0));
+        };
+        let mut c = Columns::of(row);
+        Ok((c.small()?, c.small()?))
+    }
+
     async fn parked(&self, after: OutboxId, most: u32) -> Result<Vec<Parked>, StoreError> {
         let sql = format!(
             "select {} from outbox where outbox_id > $1 and parked is not null

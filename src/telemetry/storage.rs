@@ -23,6 +23,8 @@ pub struct StorageMetrics {
     export_last_sequence: Gauge,
     export_closed_ms: Gauge,
     export_unwritten: Gauge,
+    books_epoch: Gauge,
+    export_unadopted: Gauge,
 }
 
 impl Default for StorageMetrics {
@@ -37,6 +39,8 @@ impl Default for StorageMetrics {
             export_last_sequence: Gauge::default(),
             export_closed_ms: Gauge::default(),
             export_unwritten: Gauge::default(),
+            books_epoch: Gauge::default(),
+            export_unadopted: Gauge::default(),
         }
     }
 }
@@ -44,7 +48,8 @@ impl Default for StorageMetrics {
 impl StorageMetrics {
     /// Registers `writer_batch_members`, `writer_commit_seconds`, `writer_commits_failed_total`,
     /// `notices_total{kind}`, `purse_balance_minor{currency}`, `outbox_backlog`,
-    /// `export_last_sequence`, `export_closed_timestamp_ms` and `export_unwritten`.
+    /// `export_last_sequence`, `export_closed_timestamp_ms`, `export_unwritten`, `books_epoch` and
+    /// `export_unadopted`.
     #[must_use]
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
@@ -83,6 +88,10 @@ impl StorageMetrics {
         );
         let help = "Closed billing batches whose file is not written";
         registry.register("export_unwritten", help, metrics.export_unwritten.clone());
+        let help = "How often the books were restored from a backup";
+        registry.register("books_epoch", help, metrics.books_epoch.clone());
+        let help = "1 while no billing file is written, because delivered ones are not read back";
+        registry.register("export_unadopted", help, metrics.export_unadopted.clone());
         metrics
     }
 
@@ -125,6 +134,12 @@ impl StorageMetrics {
         self.export_closed_ms.set(at.0);
     }
 
+    /// The books are in this epoch, and the delivered files were read back in that one.
+    pub fn epochs(&self, books: u16, files: u16) {
+        self.books_epoch.set(books.into());
+        self.export_unadopted.set((files < books).into());
+    }
+
     /// So many closed batches have no file yet.
     pub fn unwritten(&self, batches: usize) {
         let batches = i64::try_from(batches).unwrap_or(i64::MAX);
@@ -157,6 +172,7 @@ mod tests {
         metrics.noticed("late_report");
         metrics.closed(4, Millis(1_790_000_000_000));
         metrics.unwritten(1);
+        metrics.epochs(2, 1);
         let text = crate::telemetry::text(&registry).unwrap();
         for line in [
             "writer_batch_members_count 1",
@@ -167,6 +183,8 @@ mod tests {
             "export_last_sequence 4",
             "export_closed_timestamp_ms 1790000000000",
             "export_unwritten 1",
+            "books_epoch 2",
+            "export_unadopted 1",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }

@@ -21,7 +21,7 @@ const STATES: [State; 14] = [
     State::Unknown,
 ];
 
-const EVENTS: [Event; 22] = [
+const EVENTS: [Event; 23] = [
     Event::Checked,
     Event::Refuse(Refusal::OverCap),
     Event::PaymentStarted,
@@ -44,12 +44,13 @@ const EVENTS: [Event; 22] = [
     Event::Resolved { units: 0 },
     Event::Resolved { units: 4 },
     Event::MerchantRevoked,
+    Event::BooksRestored,
 ];
 
 /// The outcome of every event (row, in the order of [`EVENTS`]) in every state (column, in the
 /// order of [`STATES`]), written by hand: `.` refused as out of order, else the first letters
 /// of the state that follows.
-const TABLE: [&str; 22] = [
+const TABLE: [&str; 23] = [
     //req ord rfs exp pay dbt pai acc dis sup rf2 rf0 rfd unk
     "ord .   .   .   .   .   .   .   .   .   .   .   .   .", // checked
     "rfs rfs .   .   .   .   .   .   .   .   .   .   .   .", // refuse
@@ -73,12 +74,13 @@ const TABLE: [&str; 22] = [
     ".   .   .   .   .   .   .   .   .   .   .   .   .   rf0", // resolved 0
     ".   .   .   .   .   .   .   .   .   .   .   .   .   .", // resolved 4
     ".   rfs .   .   .   .   rf0 .   .   .   .   .   .   .", // revoked
+    ".   .   .   .   .   .   unk unk unk .   .   .   .   .", // restored
 ];
 
 /// What is carried out in the same cells, in order: `S`end value, `H`old charge, re`L`ease the
 /// hold, return `V`alue, `C`harge, `A`ck to the terminal, `M`essage of confirmation, refund of
 /// `1` or `3` units, `F`inish; `-` nothing.
-const EFFECTS: [&str; 22] = [
+const EFFECTS: [&str; 23] = [
     //req  ord  rfs  exp  pay  dbt  pai  acc  dis  sup  rf2  rf0  rfd  unk
     "-    .    .    .    .    .    .    .    .    .    .    .    .    .", // checked
     "-    -    .    .    .    .    .    .    .    .    .    .    .    .", // refuse
@@ -102,6 +104,7 @@ const EFFECTS: [&str; 22] = [
     ".    .    .    .    .    .    .    .    .    .    .    .    .    3", // resolved 0
     ".    .    .    .    .    .    .    .    .    .    .    .    .    .", // resolved 4
     ".    -    .    .    .    .    3    .    .    .    .    .    .    .", // revoked
+    ".    .    .    .    .    .    -    -    -    .    .    .    .    .", // restored
 ];
 
 fn short(state: State) -> &'static str {

@@ -177,6 +177,9 @@ pub(super) fn provisional(
     purchases: &[PurchaseId],
     context: &Context,
 ) -> Outcome {
+    if world.counters.books.awaits_files() {
+        return Outcome::Done;
+    }
     for id in purchases {
         let Some(record) = world.purchases.get(id) else {
             continue;
@@ -199,8 +202,32 @@ pub(super) fn provisional(
     Outcome::Done
 }
 
+/// Purchases that ended while the stream waited for delivered files go to billing now.
+pub(super) fn ended(world: &mut World, purchases: &[PurchaseId], context: &Context) -> Outcome {
+    if world.counters.books.awaits_files() {
+        return Outcome::AlreadyDone;
+    }
+    for id in purchases {
+        let record = world.purchases.get(id).cloned();
+        let has_ended = |record: &PurchaseRecord| {
+            record.life.state.is_final() && record.paid.is_some() && record.billed != Billed::Final
+        };
+        let Some(mut record) = record.filter(has_ended) else {
+            continue;
+        };
+        enter_final(world, &mut record, context);
+        world.purchases.insert(*id, record);
+    }
+    Outcome::Done
+}
+
 /// Closes the open batch: every entry since the last one. Its file is a function of these numbers.
 pub(super) fn close_batch(world: &mut World, allow_empty: bool) -> Outcome {
+    if world.counters.books.awaits_files() {
+        let text = "the books were restored from a backup, and files were delivered that they may not \
+                    know: run svgate export adopt DIR first, on each node with the folder of all that it delivered";
+        return Outcome::Refused(Denied::Conflict(text.to_owned()));
+    }
     let last = world.last_batch;
     let from_entry = last.to_entry.saturating_add(1);
     let to_entry = world.counters.entry;

@@ -31,6 +31,7 @@ pub(super) fn draft(world: &World, order: &Order<'_>, life: Purchase) -> Purchas
         bill_number: None,
         requested: world.now,
         node: None,
+        recovered: false,
         paid: None,
         changed: world.now,
         deadline: None,

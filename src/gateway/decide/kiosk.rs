@@ -102,6 +102,7 @@ pub(super) fn ordered(world: &mut World, order: KioskOrder, context: &Context) -
         bill_number: None,
         requested: world.now,
         node: None,
+        recovered: false,
         paid: None,
         changed: world.now,
         deadline: life::deadline_of(State::Ordered, world.now, context),

@@ -202,8 +202,22 @@ pub(super) fn resolved(world: &mut World, resolve: &Resolve, context: &Context) 
     }
 }
 
-/// Undoes the charge for `units` pieces and asks the value back; true when it is back already.
+/// Undoes the charge for `units` pieces, asks the value back and tells the subscriber; true when the
+/// value is back already.
 fn refund(
+    world: &mut World,
+    record: &mut PurchaseRecord,
+    units: u8,
+    context: &Context,
+) -> Result<bool, NoStep> {
+    let is_back = undo(world, record, units, context)?;
+    let gross = record.refunded.gross().map_err(|_| NoStep::Impossible)?;
+    speech::refunded(world, record, units, gross, context);
+    Ok(is_back)
+}
+
+/// Undoes the charge for `units` pieces and asks the value back; true when it is back already.
+pub(super) fn undo(
     world: &mut World,
     record: &mut PurchaseRecord,
     units: u8,
@@ -254,7 +268,6 @@ fn refund(
     if let Some(value) = value {
         value.enter(world, currency);
     }
-    speech::refunded(world, record, units, gross, context);
     Ok(is_back)
 }
 
@@ -409,7 +422,8 @@ fn value_movements(record: &PurchaseRecord, amount: MinorUnits) -> Vec<Movement>
 /// Closes the ack and lets the charge go to billing.
 fn finish(world: &mut World, record: &mut PurchaseRecord, context: &Context) {
     terminal::close_ack(world, record);
-    if record.paid.is_some() {
+    // The stream's next numbers may stand in files that are not read back yet.
+    if record.paid.is_some() && !world.counters.books.awaits_files() {
         billing::enter_final(world, record, context);
     }
 }

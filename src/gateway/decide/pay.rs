@@ -6,24 +6,20 @@ use crate::domain::bill::Closed;
 use crate::domain::catalogue::{ItemCode, Quantity, ShortCode};
 use crate::domain::charge::{Charge, Price};
 use crate::domain::ids::{PurchaseId, SubscriberId};
-use crate::domain::ledger::Account;
 use crate::domain::merchant::{Merchant, Terminal};
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::pin::Tried;
-use crate::domain::pon::Pon;
 use crate::domain::purchase::{Event, Purchase, State};
 use crate::domain::refusal::Refusal;
 use crate::domain::subscriber::{Line, Standing};
 use crate::gateway::context::Context;
 use crate::gateway::decide::draft::{draft, evidence, units_of};
+use crate::gateway::decide::value::{self, ValueOrder, movements};
 use crate::gateway::decide::{billing, life};
 use crate::gateway::member::Arrival;
 use crate::gateway::policy::after_s;
 use crate::gateway::record::{Channel, PurchaseRecord};
-use crate::gateway::world::{Movement, World};
-use crate::sv::scheme::Scheme;
-use crate::sv::transfer::Order as Payment;
-use crate::sv::{Lane, PosPurse, SvError};
+use crate::gateway::world::World;
 
 /// What a subscriber wants to have paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,6 +172,12 @@ fn billable(
     if after_s(line.changed, context.policy.cooling_off_s) > world.now {
         return Err(Refusal::CoolingOff);
     }
+    // A payment order is told from others by its number, and nothing stores what is dialled; other
+    // words may be a message that was paid before the books were restored.
+    let has_identity = order.channel != Channel::Text || matches!(order.goods, Goods::Waiting(_));
+    if !has_identity && world.counters.books.plain_from > world.now {
+        return Err(Refusal::PlainRests);
+    }
     Ok(())
 }
 
@@ -235,6 +237,9 @@ fn waiting(
     match record.life.state {
         State::Ordered if record.deadline.is_none_or(|deadline| deadline > world.now) => {}
         State::Ordered | State::Expired => return Err(Refusal::PonExpired),
+        State::Refused {
+            cause: Refusal::PonWithdrawn,
+        } => return Err(Refusal::PonWithdrawn),
         State::Refused { .. } => return Err(Refusal::MerchantClosed),
         State::Requested
         | State::Paying
@@ -330,10 +335,6 @@ fn ready(terminal: &Terminal, world: &World, context: &Context) -> Result<(), Re
 }
 
 /// Value to the POS, charge to the bill, ack to the terminal: all of it or nothing.
-#[expect(
-    clippy::too_many_lines,
-    reason = "one decision, read from top to bottom"
-)]
 fn pay(
     world: &mut World,
     id: PurchaseId,
@@ -343,15 +344,6 @@ fn pay(
 ) -> Result<(), Refusal> {
     let currency = deal.merchant.currency;
     let protocol = Refusal::Protocol;
-    let mut lane = Lane(
-        world
-            .lanes
-            .get(&currency)
-            .ok_or(Refusal::PurseEmpty)?
-            .clone(),
-    );
-    let mut pos = PosPurse(world.pos.get(&currency).ok_or(Refusal::PurseEmpty)?.clone());
-    let keys = context.transfer_keys(currency).ok_or(protocol)?;
     let before = match order.goods {
         Goods::Waiting(id) => world.purchases.get(&id).ok_or(Refusal::UnknownPon)?.clone(),
         Goods::Item(..) | Goods::Amount(_) => {
@@ -369,33 +361,23 @@ fn pay(
         .on(Event::ValueAcknowledged)
         .map_err(|_| Refusal::PonPaid)?
         .after;
-    let (from_seq, to_seq) = (lane.0.row().next_seq, pos.0.row().next_seq);
-    let payment = Payment {
-        merchant: deal.merchant.id.clone(),
+    let order_of_value = ValueOrder {
+        purchase: id,
+        merchant: &deal.merchant.id,
         value: deal.charge.wholesale,
         currency,
-        purchase: id,
-        pon: before.pon.map(Pon::number),
-        deliver_within_s: context.policy.accept_within_s,
+        pon: before.pon,
     };
-    let available = world.balance(&Account::Float, currency).available();
-    let receipts = Scheme::MondexStyle
-        .pay(&mut lane, &mut pos, available, &payment, keys)
-        .map_err(|error| {
-            let empty = matches!(error, SvError::InsufficientFunds { .. });
-            if empty { Refusal::PurseEmpty } else { protocol }
-        })?;
-    // The POS compares value and currency with the order before it answers.
-    if receipts.debit != deal.charge.wholesale || receipts.credit != deal.charge.wholesale {
-        return Err(protocol);
-    }
+    let value = value::paid(world, &order_of_value, context)?;
     billing::roll_over(world, order.subscriber, context);
     world
-        .post(&movements(order.subscriber, deal)?, currency, Some(id))
+        .post(
+            &movements(order.subscriber, &deal.merchant.id, deal.charge)?,
+            currency,
+            Some(id),
+        )
         .map_err(|_| protocol)?;
-    world.lanes.insert(currency, lane.0);
-    world.pos.insert(currency, pos.0);
-    life::log(world, &receipts.payer, &receipts.payee, life::Payer::Lane);
+    let (from_seq, to_seq) = value.enter(world, currency);
     let (ack, bill_number) = charge_and_ack(world, id, order.subscriber, deal, context);
     let now = world.now;
     let record = PurchaseRecord {
@@ -408,8 +390,8 @@ fn pay(
         currency: Some(currency),
         charge: deal.charge,
         ack: Some(ack),
-        from_seq: u64::try_from(from_seq.number()).ok(),
-        to_seq: u64::try_from(to_seq.number()).ok(),
+        from_seq,
+        to_seq,
         bill_number: Some(bill_number),
         paid: Some(now),
         node: Some(world.counters.node),
@@ -455,28 +437,6 @@ fn charge_and_ack(
     }
     world.acks.insert((deal.terminal.id.clone(), ack), id);
     (ack, bill_number)
-}
-
-fn movements(subscriber: SubscriberId, deal: &Deal) -> Result<[Movement; 4], Refusal> {
-    let value = deal.charge.wholesale;
-    let income = deal
-        .gross
-        .minus(deal.charge.tax)
-        .map_err(|_| Refusal::Protocol)?;
-    let held = Account::PosHeld(deal.merchant.id.clone());
-    let receivable = Account::Receivable(subscriber);
-    let movement = |from, to, amount, kind| Movement {
-        from,
-        to,
-        amount,
-        kind,
-    };
-    Ok([
-        movement(Account::Float, Account::InFlight, value, "pay"),
-        movement(Account::InFlight, held, value, "pay"),
-        movement(Account::Income, receivable.clone(), income, "charge"),
-        movement(Account::Tax, receivable, deal.charge.tax, "charge_tax"),
-    ])
 }
 
 /// 100 % in basis points.

@@ -176,6 +176,7 @@ fn add(world: &mut World, import: LineImport, context: &Context) {
             total_minor: 0,
             entries: 0,
         },
+        epoch: world.counters.books.number,
     };
     take_up(world, &card, &mut line);
     world.lines.insert(subscriber, line);
@@ -234,6 +235,7 @@ fn update(world: &mut World, before: &Line, import: LineImport) -> bool {
 /// Number and card are this subscriber's from now on; who holds them has them no more. A holder
 /// that an earlier line of the same import gave another one keeps that: two that change places.
 fn hold(world: &mut World, subscriber: SubscriberId, import: &LineImport) {
+    let books = world.counters.books;
     let former = world.by_msisdn.insert(import.msisdn, subscriber);
     if let Some(former) = former.filter(|former| *former != subscriber)
         && world
@@ -257,7 +259,7 @@ fn hold(world: &mut World, subscriber: SubscriberId, import: &LineImport) {
         && let Some(line) = world.lines.change(&former)
     {
         line.iccid = None;
-        CardPast::default().take_up(line);
+        CardPast::default().take_up(line, &books);
         put_away(world, &before);
         world.imported_lines.insert(former);
         let text = format!("card passed to account {}", import.account);
@@ -286,8 +288,10 @@ fn put_away(world: &mut World, line: &Line) {
 /// Gives a line the past of the card and the keys that it has from now on. Who held the card before
 /// was made to give it back.
 fn take_up(world: &World, card: &Arc<str>, line: &mut Line) {
-    let past = world.cards.get(card).cloned().unwrap_or_default();
-    past.take_up(line);
+    let books = &world.counters.books;
+    let past = world.cards.get(card).cloned();
+    let past = past.unwrap_or_else(|| CardPast::of_unknown(books));
+    past.take_up(line, books);
 }
 
 /// One merchant with items and terminals, as its file says: all of it or nothing.

@@ -28,6 +28,8 @@ pub(super) struct RefusedOrder {
     pub(super) cooling_off_s: u32,
     /// Tries of the PIN that are left.
     pub(super) pin_tries: u8,
+    /// How long words are not taken after a restore of the books, ms from now.
+    pub(super) plain_rests_ms: i64,
 }
 
 impl RefusedOrder {
@@ -40,6 +42,13 @@ impl RefusedOrder {
             Refusal::CoolingOff => {
                 let hours = self.cooling_off_s.div_ceil(3600);
                 Reply::CoolingOff {
+                    hours: Count(u16::try_from(hours).unwrap_or(u16::MAX)),
+                }
+            }
+            Refusal::PlainRests => {
+                let ms = u64::try_from(self.plain_rests_ms).unwrap_or_default();
+                let hours = ms.div_ceil(HOUR_MS).max(1);
+                Reply::PlainRests {
                     hours: Count(u16::try_from(hours).unwrap_or(u16::MAX)),
                 }
             }
@@ -72,6 +81,7 @@ impl RefusedOrder {
             Refusal::UnknownPon => Reply::PaymentUnknown,
             Refusal::PonExpired => Reply::PaymentExpired,
             Refusal::PonPaid => Reply::PaymentPaid,
+            Refusal::PonWithdrawn => Reply::PaymentWithdrawn,
             Refusal::UnknownShortCode
             | Refusal::UnknownItem
             | Refusal::PriceChanged
@@ -123,6 +133,8 @@ impl RefusedOrder {
     }
 }
 
+const HOUR_MS: u64 = 3_600_000;
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -147,6 +159,7 @@ mod tests {
             left: MinorUnits::default(),
             cooling_off_s: 86_400,
             pin_tries: 2,
+            plain_rests_ms: 86_400_000,
         };
         let mut told = BTreeMap::new();
         for cause in Refusal::ALL {

@@ -404,7 +404,7 @@ fn refused_code(cause: Refusal) -> OutcomeCode {
         Refusal::PurseEmpty => OutcomeCode::PurseEmpty,
         Refusal::OtherCurrency => OutcomeCode::CurrencyMismatch,
         Refusal::UnknownPon => OutcomeCode::PonUnknown,
-        Refusal::PonExpired => OutcomeCode::PonExpired,
+        Refusal::PonExpired | Refusal::PonWithdrawn => OutcomeCode::PonExpired,
         Refusal::PonPaid => OutcomeCode::PonPaid,
         Refusal::CounterLow | Refusal::CounterBlocked | Refusal::CounterHigh => {
             OutcomeCode::CounterLow
@@ -415,6 +415,7 @@ fn refused_code(cause: Refusal) -> OutcomeCode {
         Refusal::NotUnderstood => OutcomeCode::NotUnderstood,
         Refusal::TooMany => OutcomeCode::TooMany,
         Refusal::CoolingOff
+        | Refusal::PlainRests
         | Refusal::NotTrusted
         | Refusal::WrongAgain
         | Refusal::PinNeeded

@@ -253,6 +253,7 @@ fn refusal(
         left: line.credit_left(),
         cooling_off_s: policy.cooling_off_s,
         pin_tries: line.pin.map_or(0, |pin| pin.tries_left()),
+        plain_rests_ms: world.counters.books.plain_from.since(world.now),
     };
     told.reply(cause)
 }

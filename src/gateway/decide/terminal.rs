@@ -78,7 +78,9 @@ pub(super) fn close_ack(world: &mut World, record: &PurchaseRecord) {
 /// finds out. Leaving that state takes the slot once more, so that closing the ack frees one.
 pub(super) fn keep_slot(world: &mut World, after: &PurchaseRecord, before: State) {
     let (was, is) = (before == State::Unknown, after.life.state == State::Unknown);
-    let Some(terminal) = after.terminal.as_ref().filter(|_| was != is) else {
+    // One that was recovered from a file has no ack that could keep one.
+    let changes = was != is && after.ack.is_some();
+    let Some(terminal) = after.terminal.as_ref().filter(|_| changes) else {
         return;
     };
     if let Some(terminal) = world.terminals.change(terminal) {

@@ -271,6 +271,7 @@ fn pay_pon(
     let reply = match result {
         Err(Refusal::PonExpired) => Some(Reply::PonExpired { pon }),
         Err(Refusal::PonPaid) => Some(Reply::PonPaid { pon }),
+        Err(Refusal::PonWithdrawn) => Some(Reply::PonWithdrawn { pon }),
         Err(_) | Ok(()) => None,
     };
     match (reply, result) {

@@ -158,6 +158,9 @@ fn placed(world: &mut World, order: &Order<'_>, wish: &UssdOrder, context: &Cont
     let reply = match (&wish.command, result) {
         (Command::PayPon { pon, .. }, Err(Refusal::PonExpired)) => Reply::PonExpired { pon: *pon },
         (Command::PayPon { pon, .. }, Err(Refusal::PonPaid)) => Reply::PonPaid { pon: *pon },
+        (Command::PayPon { pon, .. }, Err(Refusal::PonWithdrawn)) => {
+            Reply::PonWithdrawn { pon: *pon }
+        }
         (_, _) => world.purchases.get(&id).map_or(Reply::Temporary, of_record),
     };
     let purchase = Some(id);

@@ -2,6 +2,19 @@
 -- currency is the ISO 4217 code; ids are made by the node. No row is made or changed outside
 -- the writer's transaction.
 
+-- What these books are, and how often they were restored from a backup: one row.
+create table books (
+    books integer primary key,              -- 1
+    identity text not null,                 -- random; empty before a gateway first marks them
+    epoch integer not null,                 -- restores so far
+    settled integer not null,               -- 0 while a restore is being declared
+    restored_ms integer not null,           -- the last time; 0: never
+    reason text not null,                   -- why, as the operator gave it
+    plain_from_ms integer not null,         -- plain text orders buy nothing before
+    counter_margin integer not null         -- orders that a SIM may have sent since a backup
+) strict;
+insert into books values (1, '', 0, 1, 0, '', 0, 0);
+
 -- What only a node's own batches raise. A file has one node, a shared database a row for each.
 create table node (
     node integer primary key,               -- 0 to 1023
@@ -16,7 +29,8 @@ create table node (
     bill_no integer not null,
     series_from integer not null unique,    -- its gapless numbers are above
     epoch integer not null,                 -- raised by each take-over
-    writer integer not null                 -- a random number: who committed last
+    writer integer not null,                -- a random number: who committed last
+    files_epoch integer not null            -- books.epoch when its delivered files were read back
 ) strict;
 
 -- One subscriber with the SIM and the number of today: the one hot row of an order.
@@ -51,7 +65,8 @@ create table line (
     bill_number integer not null,           -- the open bill
     bill_since_ms integer not null,
     bill_total_minor integer not null,
-    bill_entries integer not null           -- charges and refunds on it
+    bill_entries integer not null,          -- charges and refunds on it
+    epoch integer not null                  -- books.epoch that its counters are of
 ) strict;
 create unique index line_account on line (account);
 create index line_msisdn on line (msisdn);
@@ -154,7 +169,8 @@ create table purchase (
     reason text,
     received blob not null,                 -- evidence: octets as they came
     check_result text not null,             -- evidence: what checking them gave
-    node integer                            -- whose purses paid it
+    node integer,                           -- whose purses paid it
+    recovered integer not null              -- 1: taken from a delivered file after a restore
 ) strict;
 
 -- Acks that a terminal still has to act on. The only other hot index.

@@ -3,6 +3,19 @@
 -- made by the nodes. No row is made or changed outside a writer's transaction. Names sort by octets.
 -- Where a fill factor is given, rows change often and find room beside themselves.
 
+-- What these books are, and how often they were restored from a backup: one row.
+create table books (
+    books bigint primary key,                        -- 1
+    identity text collate "C" not null,              -- random; empty before a gateway first marks them
+    epoch bigint not null,                           -- restores so far
+    settled bigint not null,                         -- 0 while a restore is being declared
+    restored_ms bigint not null,                     -- the last time; 0: never
+    reason text collate "C" not null,                -- why, as the operator gave it
+    plain_from_ms bigint not null,                   -- plain text orders buy nothing before
+    counter_margin bigint not null                   -- orders that a SIM may have sent since a backup
+);
+insert into books values (1, '', 0, 1, 0, '', 0, 0);
+
 -- What only a node's own batches raise, under the lock of its row.
 create table node (
     node bigint primary key,                         -- 0 to 1023
@@ -17,7 +30,8 @@ create table node (
     bill_no bigint not null,
     series_from bigint not null unique,              -- its gapless numbers are above
     epoch bigint not null,                           -- raised by each take-over
-    writer bigint not null                           -- a random number: who committed last
+    writer bigint not null,                          -- a random number: who committed last
+    files_epoch bigint not null                      -- books.epoch when its delivered files were read back
 ) with (fillfactor = 10);
 
 -- One subscriber with the SIM and the number of today: the one hot row of an order.
@@ -52,7 +66,8 @@ create table line (
     bill_number bigint not null,                     -- the open bill
     bill_since_ms bigint not null,
     bill_total_minor bigint not null,
-    bill_entries bigint not null                     -- charges and refunds on it
+    bill_entries bigint not null,                    -- charges and refunds on it
+    epoch bigint not null                            -- books.epoch that its counters are of
 ) with (fillfactor = 80);
 create unique index line_account on line (account);
 create index line_msisdn on line (msisdn);
@@ -155,7 +170,8 @@ create table purchase (
     reason text collate "C",
     received bytea not null,                         -- evidence: octets as they came
     check_result text collate "C" not null,          -- evidence: what checking them gave
-    node bigint                                      -- whose purses paid it
+    node bigint,                                     -- whose purses paid it
+    recovered bigint not null                        -- 1: taken from a delivered file after a restore
 ) with (fillfactor = 85);
 
 -- Acks that a terminal still has to act on. The only other hot index.
