@@ -221,6 +221,8 @@ fn every_command_has_help_with_examples_and_refuses_what_it_does_not_know() {
         "packet seal",
         "check-config",
         "migrate",
+        "store backup",
+        "store restored",
         "serve",
     ] {
         let help = office.run(&format!("{words} --help"));
@@ -237,6 +239,46 @@ fn every_command_has_help_with_examples_and_refuses_what_it_does_not_know() {
     }
     assert_eq!(office.run("frobnicate").status, 2);
     assert_eq!(office.ends("migrate --json", 0).json()[0]["schema"], 1);
+}
+
+#[test]
+fn a_backup_is_whole_and_its_owners_alone_and_overwrites_nothing() {
+    let office = Office::new();
+    office.ends("purse load --amount 5.00 --currency EUR --reference R1", 0);
+    let copy = office.path("copy.db");
+    let backup = format!("store backup --to {} --json", copy.display());
+    let made = office.ends(&backup, 0).json();
+    assert_eq!(
+        (&made[0]["batch"], &made[0]["epoch"]),
+        (&1.into(), &0.into())
+    );
+    let metadata = fs::metadata(&copy).unwrap();
+    assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+    assert_eq!(made[0]["octets"], metadata.len());
+    assert!(office.ends(&backup, 5).err.contains("stands there already"));
+    let nowhere = office.path("no-such-folder/copy.db");
+    office.ends(&format!("store backup --to {}", nowhere.display()), 1);
+    // It holds what the books held, and they go on.
+    office.ends("purse load --amount 5.00 --currency EUR --reference R2", 0);
+    let config = SHIPPED.replace("path = \"svgate.db\"", "path = \"copy.db\"");
+    office.write("svgate.toml", &config);
+    let refused = office.ends("purse show", 3);
+    assert!(refused.err.contains("svgate store restored"), "{refused:?}");
+    office.ends("store restored --reason test", 0);
+    let held = office.ends("purse show --json", 0).json();
+    let float = held.iter().find(|line| line["account"] == "float").unwrap();
+    assert_eq!(float["balance_minor"], 500);
+}
+
+#[test]
+fn what_is_in_postgresql_is_backed_up_by_its_own_tools() {
+    let office = Office::new();
+    let shared = "[store.postgres]\nhosts = [\"127.0.0.1:1\"]\ndatabase = \"b\"\nuser = \"u\"\n";
+    let config = SHIPPED.replace("[keys]\n", &format!("{shared}[keys]\n"));
+    office.write("svgate.toml", &config);
+    let refused = office.ends("store backup --to copy.db", 3);
+    assert!(refused.err.contains("pg_basebackup"), "{refused:?}");
+    assert!(refused.err.contains("svgate store restored"), "{refused:?}");
 }
 
 #[test]

@@ -17,6 +17,27 @@ pub(crate) async fn config(path: &Path) -> String {
     format!("path = \"{}\"", path.display())
 }
 
+/// Makes a backup of the books of `path` that stands for `copy`.
+pub(crate) async fn back_up(path: &Path, copy: &Path) {
+    svgate::store::back_up(path, copy).await.unwrap();
+}
+
+/// Puts a backup in the place of the books, as an operator does once nobody has them open: the last
+/// one who closes them takes their log away.
+pub(crate) async fn put_back(path: &Path, copy: &Path) {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    for _ in 0..1_000 {
+        if !Path::new(&log).exists() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert!(!Path::new(&log).exists(), "somebody has the books open");
+    std::fs::remove_file(path).unwrap();
+    std::fs::copy(copy, path).unwrap();
+}
+
 /// A transaction of somebody else, which keeps the writer from writing.
 pub(crate) struct Lock(SqliteConnection);
 

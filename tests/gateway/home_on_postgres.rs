@@ -26,6 +26,35 @@ pub(crate) async fn config(path: &Path) -> String {
     )
 }
 
+/// Makes a copy of the books of `path` that stands for `copy`, as a server restored to this moment.
+pub(crate) async fn back_up(path: &Path, copy: &Path) {
+    replace(&name(copy), &name(path)).await;
+}
+
+/// Puts a backup in the place of the books.
+pub(crate) async fn put_back(path: &Path, copy: &Path) {
+    replace(&name(path), &name(copy)).await;
+}
+
+/// Makes `database` anew, like `other` is now. Nobody may be in either.
+async fn replace(database: &str, other: &str) {
+    let mut connection = server().connect("postgres").await;
+    let end =
+        "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname in ($1, $2)";
+    let _: i64 = sqlx::query_scalar(end)
+        .bind(database)
+        .bind(other)
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    for sql in [
+        format!("drop database if exists \"{database}\" with (force)"),
+        format!("create database \"{database}\" template \"{other}\""),
+    ] {
+        connection.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
+    }
+}
+
 /// A transaction of somebody else, which keeps the writer from writing.
 pub(crate) struct Lock(PgConnection);
 

@@ -21,6 +21,7 @@ mod messages;
 mod orders;
 mod parts;
 mod pin;
+mod restore;
 mod schema;
 mod serve;
 mod serving;

@@ -19,6 +19,7 @@ mod nodes;
 mod orders;
 mod parts;
 mod pin;
+mod restore;
 mod schema;
 mod serve;
 #[path = "../postgres/server.rs"]

@@ -123,6 +123,18 @@ async fn every_look_at_the_books_works_on_this_database_too() {
 }
 
 #[tokio::test]
+async fn which_books_they_are_is_read_on_this_database_too() {
+    let shop = Shop::open(None).await;
+    shop.stocked(1, 1).await;
+    let books = &shop.store;
+    assert_eq!(books.epochs().await.unwrap(), (0, 0));
+    let standing = books.standing().await.unwrap();
+    assert!(standing.settled && standing.mark.batches[&0] > 0);
+    let waits = books.not_in_stream(PurchaseId(0), 5).await;
+    assert!(waits.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn books_of_a_newer_svgate_are_not_opened() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("books.db");

@@ -63,6 +63,8 @@ impl Desk {
             series_from: 0,
             epoch: 0,
             writer: 0,
+            files_epoch: 0,
+            books: svgate::domain::epoch::BooksEpoch::default(),
         };
         let desk = Self {
             context: context_of(1),
@@ -214,6 +216,20 @@ impl Upkeep for Desk {
 
     async fn reach(&self, _: &str) -> Result<Reach, StoreError> {
         Ok(Reach::unbound_since(Millis(0)))
+    }
+
+    async fn not_in_stream(
+        &self,
+        after: PurchaseId,
+        most: u32,
+    ) -> Result<Vec<PurchaseId>, StoreError> {
+        let rows = self.rows();
+        let waits = rows.purchases.iter().filter(|purchase| {
+            let ended = purchase.life.state.is_final() && purchase.paid.is_some();
+            ended && purchase.billed != Billed::Final && purchase.life.id > after
+        });
+        let most = usize::try_from(most).unwrap();
+        Ok(waits.take(most).map(|purchase| purchase.life.id).collect())
     }
 
     async fn open_paid_before(

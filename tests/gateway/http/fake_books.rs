@@ -207,6 +207,8 @@ impl Books for FakeBooks {
             | Member::BatchWritten { .. }
             | Member::SweepSent { .. }
             | Member::ResetPin { .. }
+            | Member::EndEpoch(_)
+            | Member::Adopt(_)
             | Member::SweepParts { .. } => panic!("no route submits this"),
         })
     }

@@ -86,7 +86,9 @@ fn silent(told: &str) -> Vec<&str> {
 }
 
 /// What counts only when something goes wrong, or waits.
-const IN_FAIR_WEATHER: [&str; 10] = [
+const IN_FAIR_WEATHER: [&str; 12] = [
+    "books_epoch",
+    "export_unadopted",
     "http_connections_turned_away",
     "outbox_backlog",
     "smpp_deliveries_refused",
