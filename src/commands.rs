@@ -14,7 +14,6 @@ use clap::{Args, Parser, Subcommand};
 use crate::commands::site::{Fault, Site};
 use crate::gateway::books::Books;
 use crate::gateway::views::Views;
-use crate::store::Store;
 
 pub mod bill;
 pub mod check_config;
@@ -157,30 +156,31 @@ fn dispatch(command: &Command, streams: &mut Streams<'_>) -> Result<u8, Fault> {
         }
         Command::Store(args) => store::run(&args.action, output, err).map(|()| 0),
         Command::CheckConfig(args) => check_config::run(args, streams).map(|()| 0),
-        Command::Export(on_site) => on_books(&on_site.config, async |site, books| {
-            let (profile, places) = site.billing_files()?;
-            let after_ms =
-                i64::from(site.config.purchase.provisional_after_s).saturating_mul(1_000);
-            let open_since = site.now.plus_ms(after_ms.saturating_neg());
-            let args = &on_site.args;
-            Ok(export::run(args, &books, &profile, &places, open_since, output, err).await)
-        }),
-        Command::Reconcile(on_site) => on_books(&on_site.config, async |site, books| {
-            let (profile, places) = site.billing_files()?;
-            let setting = reconcile::Setting {
-                context: &site.context,
-                profile: &profile,
-                places: &places,
-                now: site.now,
-            };
-            Ok(reconcile::run(&on_site.args, &books, setting, output, err).await)
-        }),
+        Command::Export(on_site) => {
+            let site = site_of(&on_site.config, on_site.args.node())?;
+            site.on_books(async |site, books| {
+                let (profile, places) = site.billing_files()?;
+                let after_ms =
+                    i64::from(site.config.purchase.provisional_after_s).saturating_mul(1_000);
+                let open_since = site.now.plus_ms(after_ms.saturating_neg());
+                let args = &on_site.args;
+                Ok(export::run(args, &books, &profile, &places, open_since, output, err).await)
+            })
+        }
+        Command::Reconcile(on_site) => {
+            site_of(&on_site.config, None)?.on_books(async |site, books| {
+                let (profile, places) = site.billing_files()?;
+                let setting = reconcile::Setting {
+                    context: &site.context,
+                    profile: &profile,
+                    places: &places,
+                    now: site.now,
+                };
+                Ok(reconcile::run(&on_site.args, &books, setting, output, err).await)
+            })
+        }
         Command::OnBooks(command) => {
-            let site = Site::load(&command.common().config)?;
-            let site = match command.node() {
-                Some(node) => site.as_node(node)?,
-                None => site,
-            };
+            let site = site_of(&command.common().config, command.node())?;
             site.on_books(async |site, books| command.run(&site, &books, output).await.map(|()| 0))
         }
     }
@@ -239,11 +239,13 @@ impl BooksCommand {
     }
 }
 
-fn on_books<T>(
-    config: &Path,
-    work: impl AsyncFnOnce(Site, Store) -> Result<T, Fault>,
-) -> Result<T, Fault> {
-    Site::load(config)?.on_books(work)
+/// The site of a configuration, as the node sees it that it is about.
+fn site_of(config: &Path, node: Option<u16>) -> Result<Site, Fault> {
+    let site = Site::load(config)?;
+    match node {
+        Some(node) => site.as_node(node),
+        None => Ok(site),
+    }
 }
 
 const STATUSES: &str = "\

@@ -196,15 +196,22 @@ impl Gateway {
     pub async fn run(self, stops: impl Stops) -> Result<(), ServeError> {
         self.say_hello();
         let mark = self.mark.clone();
-        let (mut running, quiet) = self.start()?;
-        let mut stops = stops;
+        let (running, quiet) = self.start()?;
+        let ended = Self::until_stopped(running, quiet, stops).await;
+        // Whyever it ends: the next start holds the books against all that was committed here.
+        mark.raise();
+        ended
+    }
+
+    async fn until_stopped(
+        mut running: Running,
+        quiet: mpsc::Receiver<()>,
+        mut stops: impl Stops,
+    ) -> Result<(), ServeError> {
         running.serve(&mut stops).await?;
         tracing::info!("stopping: what was begun is finished; a second signal ends at once");
         tokio::select! {
-            ended = running.finish(quiet) => {
-                mark.raise();
-                ended
-            }
+            ended = running.finish(quiet) => ended,
             () = stops.asked() => {
                 tracing::warn!("ended at once");
                 Ok(())

@@ -90,12 +90,32 @@ pub struct ResendArgs {
 /// Arguments of `svgate export adopt`.
 #[derive(Clone, Debug, Args)]
 pub struct AdoptArgs {
-    /// The folder with every file that this node has delivered
+    /// The folder with every file that the node has delivered
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
+    /// The files are those of another node, which does not come back; `--head` is its head file
+    #[arg(long, value_name = "ID", requires = "head", value_parser = clap::value_parser!(u16).range(0..=1023))]
+    pub node: Option<u16>,
+    /// Where the chain ends [default: the configured head file]
+    #[arg(long, value_name = "FILE")]
+    pub head: Option<PathBuf>,
     /// Answer in JSON
     #[arg(long)]
     pub json: bool,
+}
+
+impl ExportArgs {
+    /// The node whose files it is about, if that is not this one.
+    #[must_use]
+    pub const fn node(&self) -> Option<u16> {
+        match &self.action {
+            ExportAction::Adopt(args) => args.node,
+            ExportAction::Run(_)
+            | ExportAction::List(_)
+            | ExportAction::Verify(_)
+            | ExportAction::Resend(_) => None,
+        }
+    }
 }
 
 /// Runs `svgate export` and returns its exit status: 0 done and everything is right, 1 failure or a
@@ -267,9 +287,10 @@ async fn adopted<B: Upkeep>(
     profile: &Profile,
     places: &Places,
 ) -> Result<(u8, String), ExportError> {
+    let head = args.head.as_ref().unwrap_or(&places.head_file);
     let places = Places {
         folder: args.dir.clone(),
-        head_file: places.head_file.clone(),
+        head_file: head.clone(),
     };
     let adopted = adopt(books, profile, &places).await?;
     let Adopted {
@@ -350,7 +371,8 @@ Examples:
   svgate export verify                  exit status 1 names each bad file and why
   svgate export verify --dir /mnt/copy  the same of a copy, against the same chain head
   svgate export resend 7 --to /tmp/again
-  svgate export adopt /var/lib/svgate/export   once after svgate store restored, on each node";
+  svgate export adopt /var/lib/svgate/export   once after svgate store restored, on each node
+  svgate export adopt /mnt/node2/export --node 2 --head /mnt/node2/export-head";
 
 const OK: u8 = 0;
 const FAILURE: u8 = 1;

@@ -130,7 +130,7 @@ pub trait AuditSnapshot: Send {
         most: u32,
     ) -> impl Future<Output = Result<Vec<BillingEntry>, StoreError>> + Send;
 
-    /// All closed batches, by sequence number: a few for each day.
+    /// All closed batches of this node, by sequence number: a few for each day.
     ///
     /// # Errors
     ///

@@ -16,6 +16,7 @@ use crate::store::{Store, blobs, read};
 /// A read transaction: every page shows the same books.
 pub struct Snapshot {
     reading: Reading,
+    node: u16,
 }
 
 impl AuditBooks for Store {
@@ -23,7 +24,8 @@ impl AuditBooks for Store {
 
     async fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let reading = self.readers.begin().await?;
-        Ok(Snapshot { reading })
+        let node = self.node;
+        Ok(Snapshot { reading, node })
     }
 }
 
@@ -177,7 +179,8 @@ impl AuditSnapshot for Snapshot {
     }
 
     async fn batches(&mut self) -> Result<Vec<StoredBatch>, StoreError> {
-        let rows = self.page(read::batches(""), 0, u32::MAX).await?;
+        let own = format!("node = {} and", self.node);
+        let rows = self.page(read::batches(&own), 0, u32::MAX).await?;
         rows.iter().map(read::batch).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! One batch: reads what its members name, proves, decides, writes what changed, and commits.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::gateway::books::{Committed, StoreError};
 use crate::gateway::context::Context;
@@ -28,6 +29,8 @@ pub(super) struct Batch {
     /// A random number of this process.
     pub(super) writer: i64,
     pub(super) serving: Serving,
+    /// The last batch that this process knows to be committed.
+    pub(super) made: AtomicI64,
     pub(super) context: Arc<Context>,
     pub(super) clock: Clock,
 }
@@ -44,7 +47,8 @@ pub(super) enum Failed {
     Before(StoreError),
     /// Another transaction was in the way, and nothing was stored: it may go well at once.
     Again(StoreError),
-    /// Another process goes on as the node: this one must not write any more. What to tell.
+    /// Another process goes on as the node, or what this one committed is gone: it must not write any
+    /// more. What to tell.
     TakenOver(String),
     /// The commit was refused or got no answer: only reading the number back tells.
     AtCommit {
@@ -121,6 +125,7 @@ pub(super) async fn open(
         epoch: epoch.unwrap_or(Ok(0))?,
         writer,
         serving,
+        made: AtomicI64::new(0),
         context,
         clock,
     };
@@ -199,7 +204,10 @@ impl Batch {
             committed,
         };
         match saved {
-            Ok(_) => Ok(decided),
+            Ok(_) => {
+                self.made.fetch_max(number, Ordering::Relaxed);
+                Ok(decided)
+            }
             Err(broken) => Err(failed_to_save(broken, number, decided)),
         }
     }
@@ -285,6 +293,9 @@ impl Batch {
                 "node {} was taken over: start it again to go on as it",
                 self.node
             )));
+        }
+        if counters.batch < self.made.load(Ordering::Relaxed) {
+            return Err(Failed::TakenOver(SET_BACK.to_owned()));
         }
         let mut world = World::new(counters, (self.clock)());
         enter_all(&mut world, opened.unwrap_or_default())?;
@@ -381,6 +392,10 @@ fn failed_to_save(broken: Broken, number: i64, decided: Decided) -> Failed {
 
 /// The SQLSTATE of a full disk.
 const DISK_FULL: &str = "53100";
+/// What to do when commits that this process made are gone.
+const SET_BACK: &str = "commits that this node made are gone: the books were restored from a backup, \
+                        or a server took over that never had them; end every node, and then declare \
+                        it: svgate store restored --reason TEXT";
 /// A number leads to an order, the order to its terminal, the terminal to its merchant.
 const ROUNDS_MAX: usize = 4;
 /// Each look is some milliseconds; that rows change their identity in the middle of it is rare.

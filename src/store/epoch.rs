@@ -14,22 +14,11 @@ use sqlx::Connection as _;
 use crate::domain::Millis;
 use crate::gateway::books::StoreError;
 use crate::store::connection::{Around, Connection};
-use crate::store::mark::{Mark, MarkError, Verdict};
+use crate::store::mark::{Mark, MarkError, Standing, Verdict};
 use crate::store::rows::{Columns, Rows, StoredRow};
 use crate::store::statements::Query;
-use crate::store::tables::BOOKS;
+use crate::store::tables::{BOOKS, MARKED};
 use crate::store::{Place, Store, StoreOptions, postgres, sqlite};
-
-/// Where the books stand.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// What a mark keeps of them.
-    pub mark: Mark,
-    /// Whether no restore is half declared.
-    pub settled: bool,
-    /// The time of the last commit of any node.
-    pub committed: Millis,
-}
 
 /// A restore to be declared.
 #[derive(Clone, Debug)]
@@ -72,34 +61,37 @@ impl Store {
             mark.batches.insert(c.small()?, c.int()?);
             committed = committed.max(Millis(c.int()?));
         }
+        let sql = format!("select node from marked where node = {}", self.node);
+        let marked = !self.readers.select(&sql, &[]).await?.is_empty();
         Ok(Standing {
             mark,
             settled,
+            marked,
             committed,
         })
     }
 
-    /// Holds the books against the mark at `path`, and moves that up to them. Books that were never
-    /// marked are from now on.
+    /// Holds the books against the mark at `path`, and moves that up to them. A node that never marked
+    /// them does from now on.
     ///
     /// # Errors
     ///
     /// [`MarkError`]: why they must not be served, and what to do.
     pub async fn check_mark(&self, options: &StoreOptions, path: &Path) -> Result<Mark, MarkError> {
-        let Standing {
-            mut mark, settled, ..
-        } = self.standing().await?;
+        let standing = self.standing().await?;
         let found = Mark::read(path)?;
-        if Mark::judge(found.as_ref(), &mark, settled, path)? == Verdict::New {
-            mark.identity = identify(options).await?;
+        let mut mark = standing.mark.clone();
+        if standing.judge(found.as_ref(), path)? == Verdict::New {
+            mark.identity = first_marked(options, standing.committed).await?;
         }
         mark.raise(path)?;
         Ok(mark)
     }
 }
 
-/// Gives books that have none their identity. Of two that do so at once one is first.
-async fn identify(options: &StoreOptions) -> Result<String, StoreError> {
+/// Notes that this node keeps a mark from now on, and gives books that have none their identity. Of
+/// two that do so at once one is first.
+async fn first_marked(options: &StoreOptions, now: Millis) -> Result<String, StoreError> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|error| StoreError::Unavailable(error.to_string()))?;
     let mut query = Query::default();
@@ -107,6 +99,9 @@ async fn identify(options: &StoreOptions) -> Result<String, StoreError> {
     query.plain(format!(
         "update books set identity = '{identity}' where identity = ''"
     ));
+    let mut rows = Rows::default();
+    rows.row().int(options.node).int(now.0).end();
+    query.write(rows, || MARKED.upsert());
     query.plain("select identity from books");
     let rows = alone(options, &query).await?;
     let given = rows

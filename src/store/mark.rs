@@ -18,6 +18,7 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::domain::Millis;
 use crate::gateway::books::StoreError;
 
 /// What is known of the books, in them or outside.
@@ -29,6 +30,61 @@ pub struct Mark {
     pub epoch: u16,
     /// Commits of each node so far.
     pub batches: BTreeMap<u16, i64>,
+}
+
+/// Where the books stand, and what a node's mark may say of that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// What a mark keeps of them.
+    pub mark: Mark,
+    /// Whether no restore is half declared.
+    pub settled: bool,
+    /// Whether this node keeps a mark of them.
+    pub marked: bool,
+    /// The time of the last commit of any node.
+    pub committed: Millis,
+}
+
+impl Standing {
+    /// What `mark`, which stands at `path`, says of the books.
+    ///
+    /// # Errors
+    ///
+    /// Why they must not be served.
+    pub fn judge(&self, mark: Option<&Mark>, path: &Path) -> Result<Verdict, MarkError> {
+        let books = &self.mark;
+        if !self.settled {
+            return Err(MarkError::Unsettled);
+        }
+        let Some(mark) = mark else {
+            return if self.marked {
+                Err(MarkError::Missing(path.to_owned()))
+            } else {
+                Ok(Verdict::New)
+            };
+        };
+        if mark.identity != books.identity {
+            return Err(MarkError::Others(path.to_owned()));
+        }
+        // Another machine declared a restore: what this mark knows is of the epoch before.
+        if books.epoch > mark.epoch {
+            return Ok(Verdict::Newest);
+        }
+        for (node, marked) in &mark.batches {
+            let found = books.batches.get(node).copied().unwrap_or_default();
+            if books.epoch < mark.epoch || found < *marked {
+                return Err(MarkError::Older {
+                    mark: path.to_owned(),
+                    node: *node,
+                    found,
+                    epoch: books.epoch,
+                    marked: *marked,
+                    marked_epoch: mark.epoch,
+                });
+            }
+        }
+        Ok(Verdict::Newest)
+    }
 }
 
 /// Why books are not served as they are.
@@ -98,7 +154,7 @@ const RESTORED: &str = "If they were restored from a backup, end every node and 
 /// What a mark says of books that are not refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// They were never marked: from now on they are.
+    /// This node never marked them: from now on it does.
     New,
     /// They are as far as the mark, or further.
     Newest,
@@ -119,51 +175,6 @@ impl Mark {
         let mark = Self::parse(&text).filter(|mark| mark.text() == text);
         mark.map(Some)
             .ok_or_else(|| MarkError::Bad(path.to_owned()))
-    }
-
-    /// What this mark says of books that stand as `books`, of which a restore is declared whole or
-    /// not.
-    ///
-    /// # Errors
-    ///
-    /// Why they must not be served.
-    pub fn judge(
-        mark: Option<&Self>,
-        books: &Self,
-        settled: bool,
-        path: &Path,
-    ) -> Result<Verdict, MarkError> {
-        if !settled {
-            return Err(MarkError::Unsettled);
-        }
-        let Some(mark) = mark else {
-            return if books.identity.is_empty() {
-                Ok(Verdict::New)
-            } else {
-                Err(MarkError::Missing(path.to_owned()))
-            };
-        };
-        if mark.identity != books.identity {
-            return Err(MarkError::Others(path.to_owned()));
-        }
-        // Another machine declared a restore: what this mark knows is of the epoch before.
-        if books.epoch > mark.epoch {
-            return Ok(Verdict::Newest);
-        }
-        for (node, marked) in &mark.batches {
-            let found = books.batches.get(node).copied().unwrap_or_default();
-            if books.epoch < mark.epoch || found < *marked {
-                return Err(MarkError::Older {
-                    mark: path.to_owned(),
-                    node: *node,
-                    found,
-                    epoch: books.epoch,
-                    marked: *marked,
-                    marked_epoch: mark.epoch,
-                });
-            }
-        }
-        Ok(Verdict::Newest)
     }
 
     /// Writes the mark, whole or not at all, for the owner alone. One that another process wrote is
@@ -299,17 +310,21 @@ mod tests {
     #[test]
     fn books_that_are_older_than_their_mark_are_refused_with_a_remedy() {
         let path = Path::new("svgate.mark");
-        let judge = |marked: Option<&Mark>, books: &Mark| Mark::judge(marked, books, true, path);
-        let books = mark(1, &[(0, 10), (1, 4)]);
+        let books = Standing {
+            mark: mark(1, &[(0, 10), (1, 4)]),
+            settled: true,
+            marked: true,
+            committed: Millis(0),
+        };
         for newest in [
             mark(1, &[(0, 10), (1, 4)]),
             mark(1, &[]),
             mark(0, &[(0, 99)]),
         ] {
-            assert_eq!(judge(Some(&newest), &books).unwrap(), Verdict::Newest);
+            assert_eq!(books.judge(Some(&newest), path).unwrap(), Verdict::Newest);
         }
         for ahead in [mark(1, &[(0, 11)]), mark(1, &[(5, 1)]), mark(2, &[(0, 1)])] {
-            let refused = judge(Some(&ahead), &books).unwrap_err();
+            let refused = books.judge(Some(&ahead), path).unwrap_err();
             assert!(matches!(refused, MarkError::Older { .. }));
             assert!(
                 refused
@@ -317,14 +332,29 @@ mod tests {
                     .contains("svgate store restored --reason")
             );
         }
-        assert!(matches!(judge(None, &books), Err(MarkError::Missing(_))));
-        let new = Mark::default();
-        assert_eq!(judge(None, &new).unwrap(), Verdict::New);
         assert!(matches!(
-            judge(Some(&books), &new),
-            Err(MarkError::Others(_))
+            books.judge(None, path),
+            Err(MarkError::Missing(_))
         ));
-        let half = Mark::judge(Some(&books), &books, false, path);
+        let mut new = Standing {
+            mark: Mark::default(),
+            marked: false,
+            ..books.clone()
+        };
+        assert_eq!(new.judge(None, path).unwrap(), Verdict::New);
+        let others = new.judge(Some(&books.mark), path);
+        assert!(matches!(others, Err(MarkError::Others(_))));
+        new.mark = books.mark.clone();
+        assert_eq!(
+            new.judge(None, path).unwrap(),
+            Verdict::New,
+            "one more node"
+        );
+        let half = Standing {
+            settled: false,
+            ..books.clone()
+        };
+        let half = half.judge(Some(&books.mark), path);
         assert!(matches!(half, Err(MarkError::Unsettled)));
     }
 

@@ -38,6 +38,15 @@ table!(
 );
 
 table!(
+    MARKED,
+    "marked",
+    ["node"],
+    [
+        node: int, since_ms: int,
+    ]
+);
+
+table!(
     LINE,
     "line",
     ["subscriber_id"],
@@ -336,6 +345,7 @@ table!(
 pub(super) const ALL: &[&Table] = &[
     &BOOKS,
     &NODE,
+    &MARKED,
     &LINE,
     &CARD,
     &PERIOD,

@@ -80,7 +80,8 @@ impl Writer {
     ///
     /// [`StoreError::Unknown`] when a commit was not flushed to the disk: what the system wrote is
     /// unknown, and only a new start, which reads the log, can tell. [`StoreError::Unavailable`]
-    /// when another node took this one over. The process has to end.
+    /// when another node took this one over, or the books lost what this one committed. The process
+    /// has to end.
     pub async fn run(self) -> Result<(), StoreError> {
         let Self {
             writing,

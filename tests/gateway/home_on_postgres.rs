@@ -36,20 +36,18 @@ pub(crate) async fn put_back(path: &Path, copy: &Path) {
     replace(&name(path), &name(copy)).await;
 }
 
-/// Makes `database` anew, like `other` is now. Nobody may be in either.
+/// Makes `database` anew, like `other` is now. Whoever is in either is sent out first, and kept out
+/// meanwhile.
 async fn replace(database: &str, other: &str) {
     let mut connection = server().connect("postgres").await;
-    let end =
-        "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname in ($1, $2)";
-    let _: i64 = sqlx::query_scalar(end)
-        .bind(database)
-        .bind(other)
-        .fetch_one(&mut connection)
-        .await
-        .unwrap();
     for sql in [
+        format!("alter database \"{other}\" allow_connections false"),
+        format!(
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = '{other}'"
+        ),
         format!("drop database if exists \"{database}\" with (force)"),
         format!("create database \"{database}\" template \"{other}\""),
+        format!("alter database \"{other}\" allow_connections true"),
     ] {
         connection.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
     }

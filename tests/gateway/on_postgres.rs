@@ -20,6 +20,7 @@ mod orders;
 mod parts;
 mod pin;
 mod restore;
+mod restore_nodes;
 mod schema;
 mod serve;
 #[path = "../postgres/server.rs"]

@@ -2,157 +2,24 @@
 //! nobody is believed who was only witnessed by what is lost, and the files go on where they end.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use clap::Parser as _;
-use serde_json::Value;
-use svgate::auth::sim_keys::Master;
-use svgate::commands::{self, Cli, Streams};
-use svgate::config::Config;
 use svgate::dialogue::secured_reply::OutcomeCode;
 use svgate::domain::ids::PurchaseId;
 use svgate::domain::purchase::State;
 use svgate::domain::refusal::Refusal;
 use svgate::gateway::member::{Arrival, ArrivalEnd, Member, Word};
-use svgate::http::Surroundings;
-use svgate::serve::Gateway;
 use svgate::store::{Mark, Restore, StoreOptions, begin_epoch};
-use svgate::telemetry::clock::clock;
-use tempfile::TempDir;
 
 use crate::asking::order_of;
-use crate::fixture::{Phone, START, Shop, end_of, master};
+use crate::fixture::{Phone, START, end_of};
 use crate::home;
 
-/// An operator's machine: configuration, master key, mark, billing files, and the books.
-struct Site {
-    folder: TempDir,
-}
+use site::Site;
 
-/// How a command ended.
-#[derive(Debug)]
-struct Ended {
-    status: u8,
-    output: String,
-    err: String,
-}
+#[path = "restore/site.rs"]
+pub(crate) mod site;
 
-impl Ended {
-    fn json(&self) -> Value {
-        serde_json::from_str(self.output.lines().next().unwrap_or_default()).unwrap()
-    }
-}
-
-impl Site {
-    async fn new() -> Self {
-        let site = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
-        let secret = std::array::from_fn(|n| u8::try_from(n).unwrap());
-        let key = site.path("master.key");
-        fs::write(&key, Master::text_of(&secret).as_bytes()).unwrap();
-        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
-        let store = home::config(&site.path("books.db")).await;
-        let text = CONFIG.replace("STORE", &store);
-        fs::write(site.path("svgate.toml"), text).unwrap();
-        site
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Runs `svgate` with these words on this machine.
-    async fn run(&self, words: &str) -> Ended {
-        let config = self.path("svgate.toml");
-        let words = format!("svgate {words} --config {}", config.display());
-        let running = tokio::task::spawn_blocking(move || {
-            let cli = Cli::try_parse_from(words.split_whitespace()).unwrap();
-            let (mut input, mut output, mut err) = (std::io::empty(), Vec::new(), Vec::new());
-            let mut streams = Streams {
-                input: &mut input,
-                output: &mut output,
-                err: &mut err,
-            };
-            let status = commands::run(&cli, &mut streams);
-            Ended {
-                status,
-                output: String::from_utf8(output).unwrap(),
-                err: String::from_utf8(err).unwrap(),
-            }
-        });
-        running.await.unwrap()
-    }
-
-    async fn ends(&self, words: &str, status: u8) -> Ended {
-        let ended = self.run(words).await;
-        assert_eq!(ended.status, status, "{words}: {ended:?}");
-        ended
-    }
-
-    /// The books as a gateway has them open.
-    async fn shop(&self) -> Shop {
-        let shop = Shop::open(Some(self.path("books.db"))).await;
-        let now = clock().max(START);
-        shop.clock.store(now.0, Ordering::Relaxed);
-        shop.alive(0).await;
-        shop
-    }
-
-    /// Opens a gateway, as `serve` does before anything is taken.
-    async fn starts(&self) -> Result<(), String> {
-        let config = Config::load(&self.path("svgate.toml")).unwrap();
-        let context = config.context(master()).unwrap();
-        let surroundings = Surroundings {
-            now: Arc::new(clock),
-            elapsed_us: Arc::new(|| 0),
-            random: Arc::new(|| Some([7; 32])),
-        };
-        let opened = Gateway::open(config, Arc::new(context), surroundings).await;
-        opened.map(drop).map_err(|error| error.to_string())
-    }
-
-    async fn back_up(&self) {
-        home::back_up(&self.path("books.db"), &self.path("backup.db")).await;
-    }
-
-    async fn put_back(&self) {
-        home::put_back(&self.path("books.db"), &self.path("backup.db")).await;
-    }
-
-    fn file(&self, sequence: i64) -> PathBuf {
-        self.path(&format!("export/op_demand_0_{sequence:08}.csv"))
-    }
-
-    /// A copy of the delivered files.
-    fn copy_of_files(&self, name: &str) -> PathBuf {
-        let copy = self.path(name);
-        fs::create_dir(&copy).unwrap();
-        for entry in fs::read_dir(self.path("export")).unwrap() {
-            let path = entry.unwrap().path();
-            fs::copy(&path, copy.join(path.file_name().unwrap())).unwrap();
-        }
-        copy
-    }
-}
-
-impl Shop {
-    /// Hands in an arrival that must be paid, and takes its ack to that end.
-    async fn sells(&self, arrival: Arrival, end: Word) -> PurchaseId {
-        let (purchase, paid) = self.arrive(arrival).await;
-        assert_eq!(paid, ArrivalEnd::Paid);
-        let id = purchase.unwrap();
-        let ack = self.purchase(id).await.ack.unwrap();
-        self.told(0, ack, Word::Accept).await;
-        self.told(0, ack, end).await;
-        id
-    }
-}
-
-const ALL: Word = Word::Supplied { units: None };
+pub(crate) const ALL: Word = Word::Supplied { units: None };
 
 /// What a backup, and what came after it, left behind.
 struct Lost {
@@ -219,7 +86,7 @@ async fn lost() -> Lost {
     }
 }
 
-const DECLARE: &str = "store restored --reason disk-lost --json";
+pub(crate) const DECLARE: &str = "store restored --reason disk-lost --json";
 
 #[tokio::test]
 async fn an_older_file_in_place_of_the_books_is_refused_until_it_is_declared() {
@@ -251,7 +118,7 @@ async fn an_older_file_in_place_of_the_books_is_refused_until_it_is_declared() {
 #[tokio::test]
 async fn a_declaration_that_was_killed_goes_on_in_the_same_epoch() {
     let Lost { site, .. } = lost().await;
-    let place = home::place(Some(&site.path("books.db"))).await;
+    let place = home::place(Some(site.books())).await;
     let options = StoreOptions { place, node: 0 };
     let mark = Mark::read(&site.path("svgate.mark")).unwrap();
     let restore = Restore {
@@ -325,6 +192,8 @@ async fn nothing_that_was_paid_before_the_restore_is_paid_again() {
     assert!(says.contains("was withdrawn"), "{says}");
     assert_eq!(shop.balance("pos_held").await, held, "nothing was paid");
     assert_eq!(shop.state(lost.open).await, State::Unknown);
+    let parked = "select count(*) from outbox where parked like '%may have been sent%'";
+    assert!(shop.count(parked).await > 0);
 
     // A card goes on above what it may have sent; its confirmation is above what it may have heard.
     card.reference += 20;
@@ -461,7 +330,7 @@ async fn files_that_are_not_as_they_were_delivered_are_named_and_nothing_is_adop
         "{refused:?}"
     );
     let entries = "select entry_no from node";
-    assert_eq!(home::integer(&site.path("books.db"), entries).await, 1);
+    assert_eq!(home::integer(site.books(), entries).await, 1);
     site.ends("export run", 3).await;
 }
 
@@ -473,7 +342,7 @@ async fn an_adoption_that_lacks_something_says_so_and_goes_on_where_it_stopped()
     let shop = site.shop().await;
     // As if the account of the buyer by number had come after the backup.
     let sql = "update line set account = 'gone' where account = 'A3' returning account";
-    home::texts(&site.path("books.db"), sql).await;
+    home::texts(site.books(), sql).await;
     drop(shop);
     let adopt = format!("export adopt {} --json", site.path("export").display());
     let refused = site.ends(&adopt, 5).await;
@@ -482,11 +351,11 @@ async fn an_adoption_that_lacks_something_says_so_and_goes_on_where_it_stopped()
         "{refused:?}"
     );
     let taken = "select entry_no from node";
-    let before = home::integer(&site.path("books.db"), taken).await;
+    let before = home::integer(site.books(), taken).await;
     assert!(before > 1, "what came before it stays");
     site.ends("export run", 3).await;
     let sql = "update line set account = 'A3' where account = 'gone' returning account";
-    home::texts(&site.path("books.db"), sql).await;
+    home::texts(site.books(), sql).await;
     let adopted = site.ends(&adopt, 0).await.json();
     assert_eq!(adopted["files"], 1);
     site.ends("export run", 0).await;
@@ -518,41 +387,3 @@ async fn a_card_that_is_imported_again_before_adoption_goes_on_above_what_it_may
     let (_, end) = end_of(&shop.submit(Member::Arrival(packet)).await);
     assert_eq!(end, ArrivalEnd::Paid, "a card of after is new");
 }
-
-const CONFIG: &str = r#"
-[node]
-id = 0
-[store]
-STORE
-[keys]
-master_file = "master.key"
-[keys.orders]
-kic = "12"
-kid = "12"
-cc_octets = 8
-spi1_min = "16"
-tar = "b2f001"
-[keys.confirmations]
-kic = "12"
-kid = "12"
-cc_octets = 8
-spi1_min = "16"
-tar = "b2f002"
-[http]
-listen = "127.0.0.1:0"
-[metrics]
-listen = "127.0.0.1:0"
-[billing]
-time_zone = "Europe/Berlin"
-[export]
-operator = "op"
-[[class]]
-name = "standard"
-plain_cap = { EUR = "10.00" }
-[[tax]]
-code = "standard"
-rate_percent = "19.00"
-[[fee]]
-currency = "EUR"
-amount = "0.10"
-"#;

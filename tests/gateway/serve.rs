@@ -24,6 +24,21 @@ use self::rig::{Rig, message_of, within};
 use crate::fixture::{Phone, Shop, end_of, terminal};
 
 #[tokio::test]
+async fn the_mark_stands_at_every_commit_once_the_gateway_has_ended() {
+    let mut rig = Rig::start(1, |_| {}).await;
+    let at_start = rig.mark();
+    rig.machine_is_alive().await;
+    rig.deliver(&Phone::new(0).text("BUY 4711 12")).await;
+    rig.ask_to_stop().await;
+    rig.ended().await.unwrap_or_else(|e| panic!("{e}"));
+    let (books, at_end) = (rig.books().await, rig.mark());
+    let standing = books.store.standing().await.unwrap();
+    assert!(at_end.batches[&0] > at_start.batches[&0]);
+    assert_eq!(standing.mark, at_end);
+    assert_eq!(at_end.identity.len(), 16);
+}
+
+#[tokio::test]
 async fn an_order_is_paid_given_out_and_confirmed_and_its_message_settled() {
     let mut rig = Rig::start(1, |_| {}).await;
     let mut phone = Phone::new(0);

@@ -33,6 +33,12 @@ create table node (
     files_epoch integer not null            -- books.epoch when its delivered files were read back
 ) strict;
 
+-- Nodes that keep a mark of these books on their own disk.
+create table marked (
+    node integer primary key,
+    since_ms integer not null
+) strict;
+
 -- One subscriber with the SIM and the number of today: the one hot row of an order.
 create table line (
     subscriber_id integer primary key,

@@ -18,6 +18,7 @@ use svgate::http::terminal_auth::{new_token, token_sha256};
 use svgate::serve::{Addresses, Gateway, ServeError};
 use svgate::simulator::smsc::{Delivered, MessageIds, Smsc, SmscConfig, Submitted};
 use svgate::smpp::pdu::{Address, ShortMessage};
+use svgate::store::Mark;
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -281,6 +282,11 @@ impl Rig {
     /// One text that the books hold.
     pub(crate) async fn text_of_books(&self, sql: &'static str) -> String {
         home::texts(&self.file(), sql).await.remove(0)
+    }
+
+    /// The mark outside of the books.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark::read(&self.config.store.mark_file).unwrap().unwrap()
     }
 
     fn file(&self) -> PathBuf {

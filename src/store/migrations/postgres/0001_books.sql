@@ -34,6 +34,12 @@ create table node (
     files_epoch bigint not null                      -- books.epoch when its delivered files were read back
 ) with (fillfactor = 10);
 
+-- Nodes that keep a mark of these books on their own disk.
+create table marked (
+    node bigint primary key,
+    since_ms bigint not null
+);
+
 -- One subscriber with the SIM and the number of today: the one hot row of an order.
 create table line (
     subscriber_id bigint primary key,
