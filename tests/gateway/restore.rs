@@ -387,3 +387,76 @@ async fn a_card_that_is_imported_again_before_adoption_goes_on_above_what_it_may
     let (_, end) = end_of(&shop.submit(Member::Arrival(packet)).await);
     assert_eq!(end, ArrivalEnd::Paid, "a card of after is new");
 }
+
+/// Runs `svgate` as a process of its own that is killed a little later each time, until it ends by
+/// itself; how often it was killed.
+async fn killed_until_done(site: &Site, words: &str) -> u32 {
+    let mut kills = 0;
+    for milliseconds in (10..).step_by(15) {
+        let mut process = site.process(words);
+        tokio::time::sleep(std::time::Duration::from_millis(milliseconds)).await;
+        if let Some(ended) = process.try_wait().unwrap() {
+            assert!(ended.success(), "{words}: {ended:?}");
+            break;
+        }
+        process.kill().unwrap();
+        process.wait().unwrap();
+        kills += 1;
+    }
+    kills
+}
+
+#[tokio::test]
+async fn declaring_and_adopting_are_killed_anywhere_and_go_on() {
+    let site = Site::new().await;
+    let shop = site.shop().await;
+    shop.stocked(1, 25).await;
+    shop.bought(&Phone::new(24), "BUY 4711 12").await;
+    drop(shop);
+    site.ends("export run", 0).await;
+    site.back_up().await;
+    let shop = site.shop().await;
+    for _ in 0..12 {
+        let sold = (0..24).map(|n| {
+            let (shop, phone) = (shop.clone(), Phone::new(n));
+            async move {
+                // Each a purchase of its own, whatever words came before.
+                let mut arrival = phone.text("BUY 4711 12");
+                arrival.repeat_since = shop.now().plus_ms(1);
+                let outcome = shop.submit(Member::Arrival(arrival)).await;
+                let (id, end) = end_of(&outcome);
+                assert_eq!(end, ArrivalEnd::Paid);
+                let ack = shop.purchase(id.unwrap()).await.ack.unwrap();
+                shop.told(0, ack, Word::Accept).await;
+                shop.told(0, ack, ALL).await;
+            }
+        });
+        beside_each_other(sold).await;
+        shop.pass_ms(1_000);
+    }
+    drop(shop);
+    site.ends("export run", 0).await;
+    site.put_back().await;
+
+    let declared = killed_until_done(&site, DECLARE).await;
+    let adopt = format!("export adopt {}", site.path("export").display());
+    let adopted = killed_until_done(&site, &adopt).await;
+    assert!(
+        declared > 0 && adopted > 0,
+        "{declared} and {adopted} kills"
+    );
+    let shop = site.shop().await;
+    let recovered = "select count(*) from purchase where recovered = 1";
+    assert_eq!(shop.count(recovered).await, 12 * 24);
+    drop(shop);
+    site.ends("export run", 0).await;
+    site.ends("export verify", 0).await;
+    let reconciled = site.ends("reconcile", 0).await.output;
+    assert!(reconciled.contains("0 differences"), "{reconciled}");
+}
+
+/// Waits for all of them, which go on beside each other.
+async fn beside_each_other<F: Future<Output = ()> + Send + 'static>(all: impl Iterator<Item = F>) {
+    let set: tokio::task::JoinSet<()> = all.collect();
+    set.join_all().await;
+}

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -94,6 +95,18 @@ impl Site {
             }
         });
         running.await.unwrap()
+    }
+
+    /// The same as a process of its own.
+    pub(crate) fn process(&self, words: &str) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_svgate"))
+            .args(words.split_whitespace())
+            .arg("--config")
+            .arg(self.path("svgate.toml"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
     }
 
     pub(crate) async fn ends(&self, words: &str, status: u8) -> Ended {
