@@ -144,17 +144,14 @@ impl Config {
         fit_smscs(from, &gsup, &smsc, GsupConfig::unfit);
         reading.finish(&SECTIONS)?;
 
-        let (Some(node), Some(store), Some(keys), Some(http), Some(metrics)) =
-            (node, store, keys, http, metrics)
+        let (Some(node), Some(store), Some(keys), Some(http), Some(metrics), Some(restore)) =
+            (node, store, keys, http, metrics, restore)
         else {
             return Err(Faults::default());
         };
         let (Some(purchase), Some(ussd), Some(billing), Some(texts), Some(export), Some(log)) =
             (purchase, ussd, billing, texts, export, log)
         else {
-            return Err(Faults::default());
-        };
-        let Some(restore) = restore else {
             return Err(Faults::default());
         };
         let mut origin = Origin::new(file);

@@ -132,12 +132,7 @@ impl Gateway {
         let ussd = config.ussd()?;
         let opened = Store::open_to_serve(&options, Arc::clone(&context), clock, on_commit);
         let (store, writer) = opened.await?;
-        let mark = Marking {
-            mark: store.check_mark(&options, &config.store.mark_file).await?,
-            path: config.store.mark_file.clone(),
-            node: config.node.id,
-            batch: Arc::clone(&commits.batch),
-        };
+        let mark = Marking::begin(&store, &options, &config, &commits).await?;
         let writer = writer.watched(commits.watch(Arc::clone(&surroundings.elapsed_us)));
         let last_commit = store.last_commit().await?;
         let mut reaches = BTreeMap::new();
@@ -197,26 +192,10 @@ impl Gateway {
         self.say_hello();
         let mark = self.mark.clone();
         let (running, quiet) = self.start()?;
-        let ended = Self::until_stopped(running, quiet, stops).await;
+        let ended = running.until_stopped(quiet, stops).await;
         // Whyever it ends: the next start holds the books against all that was committed here.
         mark.raise();
         ended
-    }
-
-    async fn until_stopped(
-        mut running: Running,
-        quiet: mpsc::Receiver<()>,
-        mut stops: impl Stops,
-    ) -> Result<(), ServeError> {
-        running.serve(&mut stops).await?;
-        tracing::info!("stopping: what was begun is finished; a second signal ends at once");
-        tokio::select! {
-            ended = running.finish(quiet) => ended,
-            () = stops.asked() => {
-                tracing::warn!("ended at once");
-                Ok(())
-            }
-        }
     }
 
     /// Starts every task. The receiver ends when every delivery was answered after closing.

@@ -5,22 +5,44 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use crate::store::Mark;
+use crate::config::Config;
+use crate::serve::commits::Commits;
+use crate::store::{Mark, MarkError, Store, StoreOptions};
 
 /// The mark, and what moves it.
 #[derive(Clone)]
 pub(super) struct Marking {
     /// What it was at the start.
-    pub(super) mark: Mark,
+    mark: Mark,
     /// Its file.
-    pub(super) path: PathBuf,
+    path: PathBuf,
     /// This node, whose commits are counted.
-    pub(super) node: u16,
+    node: u16,
     /// The last commit that was told; 0 before the first.
-    pub(super) batch: Arc<AtomicI64>,
+    batch: Arc<AtomicI64>,
 }
 
 impl Marking {
+    /// Holds the books against their mark.
+    ///
+    /// # Errors
+    ///
+    /// [`MarkError`]: they must not be served.
+    pub(super) async fn begin(
+        store: &Store,
+        options: &StoreOptions,
+        config: &Config,
+        commits: &Commits,
+    ) -> Result<Self, MarkError> {
+        let path = &config.store.mark_file;
+        Ok(Self {
+            mark: store.check_mark(options, path).await?,
+            path: path.clone(),
+            node: config.node.id,
+            batch: Arc::clone(&commits.batch),
+        })
+    }
+
     /// Moves it up every [`MARK_EVERY`]. A disk that fails is told of once, and tried again.
     pub(super) async fn keep(self) {
         let mut failing = false;

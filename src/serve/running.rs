@@ -80,6 +80,23 @@ impl Running {
         }
     }
 
+    /// Serves until `stops` asks, and then finishes what was begun; asked again it ends at once.
+    pub(super) async fn until_stopped(
+        mut self,
+        quiet: mpsc::Receiver<()>,
+        mut stops: impl Stops,
+    ) -> Result<(), ServeError> {
+        self.serve(&mut stops).await?;
+        tracing::info!("stopping: what was begun is finished; a second signal ends at once");
+        tokio::select! {
+            ended = self.finish(quiet) => ended,
+            () = stops.asked() => {
+                tracing::warn!("ended at once");
+                Ok(())
+            }
+        }
+    }
+
     /// Ends everything in the order in which it hangs together.
     pub(super) async fn finish(&mut self, mut quiet: mpsc::Receiver<()>) -> Result<(), ServeError> {
         self.stage.send_replace(Stage::Closing);
