@@ -14,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::commands::site::{Fault, Site};
 use crate::gateway::books::Books;
 use crate::gateway::views::Views;
+use crate::store::Store;
 
 pub mod bill;
 pub mod check_config;
@@ -181,7 +182,15 @@ fn dispatch(command: &Command, streams: &mut Streams<'_>) -> Result<u8, Fault> {
         }
         Command::OnBooks(command) => {
             let site = site_of(&command.common().config, command.node())?;
-            site.on_books(async |site, books| command.run(&site, &books, output).await.map(|()| 0))
+            let run = async |site: Site, books: Store| {
+                command.run(&site, &books, output).await.map(|()| 0)
+            };
+            // A new database gets its schema before books are copied to it.
+            if matches!(command, BooksCommand::Migrate(_)) {
+                site.on_unmarked_books(run)
+            } else {
+                site.on_books(run)
+            }
         }
     }
 }

@@ -30,7 +30,7 @@ pub enum StoreAction {
     Restored(restored::RestoredArgs),
     /// Copy every table to an empty database, and compare before it stands
     #[command(after_help = copy::EXAMPLES)]
-    Copy(copy::CopyArgs),
+    Copy(Box<copy::CopyArgs>),
 }
 
 /// Backs up, declares a restore, or copies.
