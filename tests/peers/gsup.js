@@ -24,6 +24,8 @@ const UP_WITHIN_MS = 20_000;
 const STOP_WITHIN_MS = 20_000;
 /** Phones that lose the gateway while their order is on its way. */
 const CUT_OFF = 6;
+/** The place of the Sandwich in a shop's list: the one that costs more than 3 EUR, which needs a PIN. */
+const PIN_ITEM = 3;
 /** Machines that give everything out: a refund would be one more message. */
 const NO_JAMS = { next: () => 1 };
 
@@ -128,10 +130,10 @@ async function browse(session) {
 const STORIES = {
   'a dialled order is paid in one round trip, and told by SMS': async (town) => {
     const session = town.msc.open(imsiOf(0));
-    const last = await toItsEnd(session, await session.dial('*778*4712*12*2#'));
+    const last = await toItsEnd(session, await session.dial('*778*4712*7*2#'));
     const sms = await town.sms(0);
     return last.ends && last.kind === 'result' && last.id === session.invoke
-      && isPaid(plain(last.text), '5.10 EUR', 'Coffee House') && plain(sms) === plain(last.text)
+      && isPaid(plain(last.text), '2.50 EUR', 'Coffee House') && plain(sms) === plain(last.text)
       && town.paidBy(0) === 1 ? null : JSON.stringify({ last, sms });
   },
   'a menu shows the whole price before it is paid': async (town) => {
@@ -144,6 +146,27 @@ const STORIES = {
     const sms = await town.sms(4);
     return last.ends && isPaid(plain(last.text), '2.60 EUR', 'Snack Bar')
       && plain(sms) === plain(last.text) ? null : JSON.stringify({ last, sms });
+  },
+  'a dearer order needs the PIN that was chosen in the menu': async (town) => {
+    const choosing = town.msc.open(imsiOf(1));
+    await choosing.dial('*778#');
+    for (const typed of ['4', '4', '2580']) await choosing.answer(typed);
+    const chosen = await toItsEnd(choosing, await choosing.answer('2580'));
+    const session = town.msc.open(imsiOf(1));
+    await session.dial('*778*4711#');
+    await session.answer(String(PIN_ITEM));
+    const asked = await session.answer('1');
+    const wrong = await toItsEnd(session, await session.answer('9999'));
+    if (!chosen.ends || asked.ends || !wrong.ends || town.paidBy(1) !== 0) {
+      return JSON.stringify({ chosen, asked, wrong });
+    }
+    const again = town.msc.open(imsiOf(1));
+    await again.dial('*778*4711#');
+    await again.answer(String(PIN_ITEM));
+    await again.answer('1');
+    const last = await toItsEnd(again, await again.answer('2580'));
+    return last.ends && isPaid(plain(last.text), '4.00 EUR', 'Snack Bar') && town.paidBy(1) === 1
+      ? null : JSON.stringify({ asked, wrong, last });
   },
   'a card that is nobody\'s is told so': async (town) => {
     const last = await town.msc.open('262019999999999').dial('*778*4711*12#');
@@ -219,7 +242,8 @@ reconnect_min_ms = 50
 reconnect_max_ms = 500
 
 `;
-  return config.replace('[http]', `${section}[http]`);
+  return config.replace('[http]', `${section}[http]`)
+    .replace('bill_maximum', 'pin_above = { EUR = "3.00" }\nbill_maximum');
 }
 
 async function main() {
