@@ -68,6 +68,12 @@ impl Config {
         if let Some(problem) = key.and_then(|key| open_to_others(key)) {
             warnings.push(self.origin.fault("http", 0, "tls.key_file", problem));
         }
+        let by = self.ussd.ask_by.as_ref();
+        if by.is_some_and(|by| self.gsup.iter().any(|hlr| hlr.name == *by)) {
+            let problem = "names a [[gsup]]: try it first, for osmo-hlr 1.5.0 dies when a phone \
+                           answers a session that its external entity began";
+            warnings.push(self.origin.fault("ussd", 0, "ask_by", problem.to_owned()));
+        }
         if self.smsc.is_empty() {
             let problem = "there is no [[smsc]]: no order can come".to_owned();
             warnings.push(self.origin.fault("smsc", 0, "", problem));
