@@ -90,7 +90,7 @@ pub struct PinResetArgs {
 ///
 /// # Errors
 ///
-/// As [`import`]; [`Fault::NotFound`] for an account that there is not.
+/// As `import`; [`Fault::NotFound`] for an account that there is not.
 pub async fn run<B: Books + Views>(
     action: &SubscriberAction,
     site: &Site,
