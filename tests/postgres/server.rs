@@ -56,6 +56,11 @@ fn programs() -> &'static Path {
 impl Server {
     /// A server for one test that changes its settings.
     pub(crate) fn of_its_own() -> Self {
+        Self::with(NOTHING_LASTS)
+    }
+
+    /// A server with these settings.
+    pub(crate) fn with(settings: &[&str]) -> Self {
         let programs = programs();
         let folder = tempfile::tempdir().unwrap();
         let port = {
@@ -69,6 +74,7 @@ impl Server {
             .arg(programs)
             .arg(folder.path())
             .arg(port.to_string())
+            .args(settings.iter().flat_map(|setting| ["-c", setting]))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -165,16 +171,18 @@ fn as_nobody(folder: &Path) -> Command {
     command
 }
 
-/// Programs, folder, port. Nothing here has to survive a crash of the machine. When the test
-/// process ends, however it does, its end of the pipe closes and the server is stopped.
+/// Nothing here has to survive a crash of the machine.
+const NOTHING_LASTS: &[&str] = &["fsync=off", "full_page_writes=off", "shared_buffers=64MB"];
+/// Programs, folder, port, settings. When the test process ends, however it does, its end of the pipe closes and the server is stopped.
 const SCRIPT: &str = r#"
-cd "$2" || exit 1
-"$1/initdb" -D "$2/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >"$2/init.log" 2>&1
-"$1/postgres" -D "$2/data" -p "$3" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
-  -c fsync=off -c full_page_writes=off -c max_connections=400 -c shared_buffers=64MB \
-  >"$2/server.log" 2>&1 </dev/null &
+bin=$1 at=$2 port=$3
+shift 3
+cd "$at" || exit 1
+"$bin/initdb" -D "$at/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >"$at/init.log" 2>&1
+"$bin/postgres" -D "$at/data" -p "$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
+  -c max_connections=400 "$@" >"$at/server.log" 2>&1 </dev/null &
 cat >/dev/null
 kill -QUIT $!
 wait
-rm -rf "$2"
+rm -rf "$at"
 "#;
