@@ -19,6 +19,7 @@ pub mod replay;
 pub mod response;
 pub mod sealed_keys;
 pub mod secured_packet;
+pub mod short_order;
 pub mod sim_keys;
 
 /// A packet whose AES-CMAC was checked against the SIM's key. Only `auth` can make one.

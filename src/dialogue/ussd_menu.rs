@@ -86,6 +86,8 @@ pub enum Wish {
         /// The PIN, where it was asked for.
         pin: Option<Pin>,
     },
+    /// An order that the SIM's applet made.
+    Sealed(Vec<u8>),
     /// Another PIN, or the first one.
     Pin {
         /// The one of now, where there is one.
@@ -190,6 +192,10 @@ impl Dialogue {
     pub fn dialled(&mut self, code: &str, guide: &Guide<'_>) -> Step {
         match Dialled::read(code, guide.service) {
             Dialled::Order(command) => self.submit(command, None),
+            Dialled::Sealed(octets) => {
+                self.place = Place::Submitted;
+                Step::Submit(Wish::Sealed(octets))
+            }
             other @ (Dialled::Menu | Dialled::Shop(_) | Dialled::WrongPon) => {
                 self.place = Place::Opening(other);
                 Step::Look(Question::Account)
@@ -219,7 +225,7 @@ impl Dialogue {
         }
         let before = self.clone();
         match self.heard(text, guide) {
-            Step::Submit(Wish::Order { .. } | Wish::Pin { .. }) => {
+            Step::Submit(Wish::Order { .. } | Wish::Pin { .. } | Wish::Sealed(_)) => {
                 *self = before;
                 Step::Show(self.pages.shown())
             }

@@ -3,11 +3,13 @@
 //! The batch's members are proven in the order of their arrival, before any is decided: what is in
 //! a secured packet decides which rows must be read. Nothing but sets of parts changes here.
 
+mod opening;
+
 use std::sync::Arc;
 
+use self::opening::{open, open_short};
 use crate::auth::Authentic;
-use crate::auth::command::{CommandPacket, open_command, refuse_stranger};
-use crate::auth::sim_keys::Direction;
+use crate::auth::command::CommandPacket;
 use crate::dialogue::secured_order::tlv::TlvError;
 use crate::dialogue::secured_order::{SecuredOrder, Wanted};
 use crate::dialogue::sms_command::{self, Command, CommandError};
@@ -201,9 +203,14 @@ pub fn prove(world: &mut World, member: Member, context: &Context) -> Proved {
             }
             Err(said) => said,
         },
-        Content::Ussd(wish) => Said::Ussd {
-            subscriber: sender_of(world, &arrival),
-            wish: *wish,
+        Content::Ussd(wish) => match *wish {
+            UssdWish::Sealed(octets) => open_short(world, &arrival, &octets, context),
+            wish @ (UssdWish::Order(_) | UssdWish::Language(_) | UssdWish::Pin { .. }) => {
+                Said::Ussd {
+                    subscriber: sender_of(world, &arrival),
+                    wish,
+                }
+            }
         },
         Content::Unreadable => Said::Unreadable,
     };
@@ -431,33 +438,6 @@ fn read(world: &World, arrival: &Arrival, text: &str, context: &Context) -> Said
 fn sender_of(world: &World, arrival: &Arrival) -> Option<SubscriberId> {
     let sender = arrival.sender?;
     world.by_msisdn.get(&sender).copied()
-}
-
-/// Proves a packet. A stranger's costs as much time as a forger's.
-fn open(world: &World, arrival: &Arrival, packet: &[u8], context: &Context) -> Said {
-    let line = arrival
-        .sender
-        .and_then(|sender| world.by_msisdn.get(&sender))
-        .and_then(|subscriber| world.lines.get(subscriber));
-    let known = line.and_then(|line| {
-        context
-            .sim_keys(line, Direction::Mo)
-            .map(|record| (line.subscriber, record))
-    });
-    let Some((subscriber, record)) = known else {
-        return Said::Forged(refuse_stranger(packet, context.decoy()).class());
-    };
-    match open_command(packet, &record) {
-        Ok(packet) => {
-            let order = SecuredOrder::decode(&packet.data);
-            Said::Secured {
-                subscriber,
-                packet,
-                order,
-            }
-        }
-        Err(refusal) => Said::Forged(refusal.class()),
-    }
 }
 
 /// Adds a part to its set; the whole message when it was the last.

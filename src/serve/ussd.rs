@@ -30,12 +30,14 @@ use self::carrier::{Callee, Carrier, Taken};
 pub(super) use self::hlr::{HlrCarrier, find_callers};
 pub(super) use self::opening::{Desks, Line};
 use self::seat::Seat;
+use crate::auth::bad_mac_budget::BadMacBudget;
 use crate::dialogue::ussd_menu::{Found, Guide, Menu, Question, Step, Wish};
 use crate::domain::imsi::Imsi;
+use crate::domain::msisdn::Msisdn;
 use crate::gateway::books::{Books, StoreError};
 use crate::gateway::browse::{Browse, look};
 use crate::gateway::context::Context;
-use crate::gateway::intake::Origin;
+use crate::gateway::intake::{Origin, draws_on_budget};
 use crate::gateway::member::{Arrival, Content, Member, Outcome};
 use crate::gateway::record::Channel;
 use crate::serve::asking::{Ask, Asked};
@@ -62,6 +64,8 @@ pub(super) struct Desk<B, V, C> {
     pub(super) elapsed_us: Elapsed,
     pub(super) metrics: PurchaseMetrics,
     pub(super) counts: BindUssd,
+    /// Bad checksums of each phone's card.
+    pub(super) budget: BadMacBudget<Msisdn>,
     /// Whom to ask to pay; none where nobody is.
     pub(super) asks: Option<mpsc::Receiver<Ask>>,
     pub(super) terms: DeskTerms,
@@ -241,6 +245,13 @@ impl<B: Books, V: Browse, C: Carrier> Desk<B, V, C> {
             Done::Decided(session, Wish::Order { .. } | Wish::Pin { .. }, Ok(outcome)) => {
                 (session, self.said(outcome))
             }
+            Done::Decided(session, Wish::Sealed(_), Ok(outcome)) => {
+                if !draws_on_budget(&outcome) {
+                    self.budget.give_back(&session.phone(), (self.clock)());
+                }
+                let said = self.said(outcome);
+                (session, said.or_else(|| self.unproven(session)))
+            }
             Done::Found(session, Err(error)) | Done::Decided(session, _, Err(error)) => {
                 (session, self.failed(session, &error))
             }
@@ -263,6 +274,13 @@ impl<B: Books, V: Browse, C: Carrier> Desk<B, V, C> {
         match step {
             Step::Look(question) => {
                 under_way.spawn(self.look(session, question));
+            }
+            Step::Submit(Wish::Sealed(_))
+                if !self.budget.try_take(&session.phone(), (self.clock)()) =>
+            {
+                if let Some(Step::Close(text)) = self.unproven(session) {
+                    self.say(session, Reply::End(text));
+                }
             }
             Step::Submit(wish) => {
                 if let Some(submitting) = self.submit(session, wish) {
@@ -337,6 +355,14 @@ impl<B: Books, V: Browse, C: Carrier> Desk<B, V, C> {
         step.map(|step| (session, step))
     }
 
+    /// What is said to whoever sends what no card made: nothing of why.
+    fn unproven(&mut self, session: SessionId) -> Option<Step> {
+        self.at(session, |seat, guide| {
+            let language = seat.dialogue.language(guide.menu);
+            Step::Close(guide.menu.text(language, "declined", &[]))
+        })
+    }
+
     fn asked(&mut self, session: SessionId, asked: Asked) {
         if let Some(seat) = self.carrier.seat(session) {
             seat.asked(asked);
@@ -392,7 +418,11 @@ impl<B: Books, V: Browse, C: Carrier> Desk<B, V, C> {
             let took_us = elapsed_us().saturating_sub(began_us);
             metrics.took(purchases::Stage::Committed, took_us);
             if let Ok(Outcome::Arrived { end, .. }) = &result {
-                metrics.arrived(Channel::Ussd, *end);
+                let channel = match wish {
+                    Wish::Sealed(_) => Channel::Secured,
+                    Wish::Order { .. } | Wish::Language(_) | Wish::Pin { .. } => Channel::Ussd,
+                };
+                metrics.arrived(channel, *end);
             }
             Done::Decided(session, wish, result)
         })

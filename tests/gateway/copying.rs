@@ -208,7 +208,7 @@ async fn a_copy_that_is_interrupted_anywhere_leaves_nothing_and_is_run_again() {
     let from = office.file("books.db");
     let (to, options) = new_database().await;
     migrated(&to).await;
-    for table in ["node", "purchase", "notice"] {
+    for table in ["node", "purchase", "outbox"] {
         let stop = tokio::sync::Notify::new();
         let told = |of: &svgate::store::TotalsOf| {
             if of.table == table {

@@ -57,7 +57,8 @@ pub(crate) fn profiles() -> Profiles {
     }
 }
 
-/// Cards whose packets carry 4 octets of checksum, under another key set and to another address.
+/// Cards whose packets carry 4 octets of checksum, under another key set and to another address; their
+/// orders need not be ciphered, so that they may come by USSD.
 pub(crate) fn four_octets() -> Profiles {
     let four = |tar| KeyProfile {
         kic: 0x22.try_into().unwrap(),
@@ -66,7 +67,10 @@ pub(crate) fn four_octets() -> Profiles {
         ..profile(tar)
     };
     Profiles {
-        orders: four([0xB2, 0xF0, 0x03]),
+        orders: KeyProfile {
+            spi1_min: Spi1(0x12),
+            ..four([0xB2, 0xF0, 0x03])
+        },
         confirmations: four([0xB2, 0xF0, 0x04]),
     }
 }

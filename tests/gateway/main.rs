@@ -25,5 +25,6 @@ mod restore;
 mod schema;
 mod serve;
 mod serving;
+mod short_orders;
 mod terminals;
 mod ussd;

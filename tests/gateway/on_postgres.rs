@@ -26,4 +26,5 @@ mod serve;
 #[path = "../postgres/server.rs"]
 mod server;
 mod serving;
+mod short_orders;
 mod terminals;

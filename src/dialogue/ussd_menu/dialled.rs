@@ -4,6 +4,7 @@
 //! *778#                menu            *778*4711#           the shop of 4711
 //! *778*4711*12#        order           *778*4711*12*2#      order of two
 //! *778*83920171#       payment order number, the last of its eight digits a check digit
+//! *778*0000000001…     an order of the SIM's applet, in hex digits and without the #
 //! ```
 
 use crate::dialogue::sms_command::Command;
@@ -21,6 +22,8 @@ pub enum Dialled {
     Order(Command),
     /// Eight digits, one of them wrong.
     WrongPon,
+    /// What the SIM's applet made.
+    Sealed(Vec<u8>),
 }
 
 impl Dialled {
@@ -29,6 +32,11 @@ impl Dialled {
     #[must_use]
     pub fn read(code: &str, service: &str) -> Self {
         let service = service.strip_suffix('#').unwrap_or(service);
+        let sealed = code.strip_prefix(service).and_then(|c| c.strip_prefix('*'));
+        let sealed = sealed.filter(|digits| digits.len() >= SEALED_MIN);
+        if let Some(octets) = sealed.and_then(|digits| hex::decode(digits).ok()) {
+            return Self::Sealed(octets);
+        }
         let rest = code.strip_suffix('#').and_then(|c| c.strip_prefix(service));
         let Some(rest) = rest.and_then(|rest| rest.strip_prefix('*')) else {
             return Self::Menu;
@@ -74,6 +82,8 @@ impl Dialled {
 
 /// More words than any code of ours has.
 const WORDS_MAX: usize = 4;
+/// Digits of a counter, a key, a checksum and an order of an octet: more than anybody dials.
+const SEALED_MIN: usize = 22;
 
 #[cfg(test)]
 mod tests {
@@ -98,12 +108,16 @@ mod tests {
             ("*778*83920171#", "PAY 83920171"),
             ("*778*83920172#", "wrong"),
             ("*778*8392017#", "menu"),
+            ("*778*00000000011201810101", "12 octets"),
+            ("*778*0000000001120181010", "menu"),
+            ("*779*00000000011201810101", "menu"),
         ] {
             let dialled = match Dialled::read(code, "*778#") {
                 Dialled::Menu => "menu".to_owned(),
                 Dialled::Shop(short_code) => format!("shop {short_code}"),
                 Dialled::Order(command) => command.to_string(),
                 Dialled::WrongPon => "wrong".to_owned(),
+                Dialled::Sealed(octets) => format!("{} octets", octets.len()),
             };
             assert_eq!(dialled, meant, "{code}");
         }

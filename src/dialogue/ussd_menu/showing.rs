@@ -71,7 +71,7 @@ impl Dialogue {
                 self.ask(Place::Limit(Some(account.limit.currency)), &text, guide)
             }
             Place::Begun
-            | Place::Opening(Dialled::Menu)
+            | Place::Opening(Dialled::Menu | Dialled::Sealed(_))
             | Place::Choosing(_)
             | Place::AskShortCode { .. }
             | Place::Shop { .. }

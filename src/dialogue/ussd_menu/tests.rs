@@ -434,7 +434,7 @@ proptest! {
                     }
                     return Ok(());
                 }
-                Step::Submit(Wish::Language(_) | Wish::Pin { .. }) | Step::Close(_) => return Ok(()),
+                Step::Submit(Wish::Language(_) | Wish::Pin { .. } | Wish::Sealed(_)) | Step::Close(_) => return Ok(()),
                 Step::Look(_) => prop_assert!(false, "the books answer at once"),
             }
             step = call.answer(&answer);

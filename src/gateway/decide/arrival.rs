@@ -3,7 +3,7 @@
 use crate::domain::refusal::Refusal;
 use crate::gateway::context::Context;
 use crate::gateway::decide::{secured, speech, text, ussd};
-use crate::gateway::member::{ArrivalEnd, Outcome};
+use crate::gateway::member::{ArrivalEnd, Content, Outcome};
 use crate::gateway::prove::{ProvenArrival, Said};
 use crate::gateway::world::World;
 
@@ -39,9 +39,13 @@ pub(super) fn arrived(world: &mut World, proven: ProvenArrival, context: &Contex
         Said::TooManyParts => (None, ArrivalEnd::Refused(Refusal::TooMany)),
         Said::BadPart | Said::Unreadable => (None, ArrivalEnd::Ignored),
     };
+    // An order of the card that came by USSD is answered there too, besides the sealed message.
+    let said = purchase
+        .filter(|_| matches!(arrival.content, Content::Ussd(_)))
+        .and_then(|purchase| ussd::said_of(world, purchase, context));
     Outcome::Arrived {
         purchase,
         end,
-        said: None,
+        said,
     }
 }

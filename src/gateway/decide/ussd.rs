@@ -41,6 +41,8 @@ pub(super) fn arrived(
         (Some(subscriber), UssdWish::Order(order)) => {
             ordered(world, arrival, subscriber, order, context)
         }
+        // It is opened before anything is decided, and is an order of the card then.
+        (Some(_), UssdWish::Sealed(_)) => (None, ArrivalEnd::Ignored, Reply::NotUnderstood),
         (Some(subscriber), UssdWish::Pin { old, new }) => {
             let pins = (old.as_ref(), new);
             let (end, reply) = pin::chosen(world, arrival, subscriber, pins, context);
@@ -63,6 +65,14 @@ pub(super) fn arrived(
         end,
         said: Some(Arc::from(said)),
     }
+}
+
+/// What became of a card's order, in words.
+pub(super) fn said_of(world: &World, purchase: PurchaseId, context: &Context) -> Option<Arc<str>> {
+    let record = world.purchases.get(&purchase)?;
+    let line = world.lines.get(&record.subscriber?)?;
+    let reply = speech::of(world, record, line.subscriber, context);
+    Some(context.texts.render(speech::language(line), &reply).into())
 }
 
 fn ordered(

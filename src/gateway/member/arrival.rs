@@ -63,6 +63,8 @@ pub enum UssdWish {
     Order(UssdOrder),
     /// Texts in another language from now on.
     Language(Language),
+    /// An order of the SIM's applet, as [`crate::auth::short_order`] has it.
+    Sealed(Bytes),
     /// Another PIN, or the first one.
     Pin {
         /// The one of now, where there is one.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 
+use crate::auth::bad_mac_budget::{BadMacBudget, BudgetLimits};
 use crate::config::rules::PurchaseConfig;
 use crate::config::ussd::{Ussd, UssdConfig};
 use crate::dialogue::reply::Reply;
@@ -75,6 +76,7 @@ impl<B: Books> Desks<B> {
             elapsed_us: Arc::clone(&self.surroundings.elapsed_us),
             metrics: self.metrics.clone(),
             counts: line.counts,
+            budget: BadMacBudget::new(BudgetLimits::default()),
             asks: None,
             terms: DeskTerms {
                 service_code: line.service_code,

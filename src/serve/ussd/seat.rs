@@ -44,6 +44,7 @@ impl Seat {
                 room_since,
             }),
             Wish::Language(language) => UssdWish::Language(*language),
+            Wish::Sealed(octets) => UssdWish::Sealed(octets.clone().into()),
             Wish::Pin { old, new } => UssdWish::Pin {
                 old: old.clone(),
                 new: new.clone(),
@@ -59,9 +60,10 @@ impl Seat {
                 shown: Some(price),
                 ..
             } => format!("{} {command} = {price}", self.code),
-            Wish::Order { shown: None, .. } | Wish::Language(_) | Wish::Pin { .. } => {
-                self.code.as_ref().to_owned()
-            }
+            Wish::Order { shown: None, .. }
+            | Wish::Language(_)
+            | Wish::Pin { .. }
+            | Wish::Sealed(_) => self.code.as_ref().to_owned(),
         }
     }
 }

@@ -93,7 +93,9 @@ impl Dialect {
         if mark.is_some_and(|mark| self.ends(&mark)) {
             // Whatever the operation is.
             meaning = Meaning::Release;
-        } else if meaning == Meaning::BeginOrAnswer && is_code(text.trim()) {
+        } else if meaning == Meaning::BeginOrAnswer
+            && (is_code(text.trim()) || is_made_by_card(text.trim()))
+        {
             meaning = Meaning::Begin;
         }
         Heard {
@@ -196,7 +198,7 @@ impl Dialect {
     /// The code that was dialled; what stands elsewhere is no part of it.
     fn dialled(&self, text: &str, message: &ShortMessage) -> Option<String> {
         let text = text.trim();
-        let in_text = is_code(text).then(|| text.to_owned());
+        let in_text = (is_code(text) || is_made_by_card(text)).then(|| text.to_owned());
         match self.code {
             CodePlace::Text => in_text,
             CodePlace::Either if in_text.is_some() => in_text,
@@ -247,6 +249,12 @@ fn is_code(text: &str) -> bool {
     })
 }
 
+/// What a SIM's applet sends by itself: stars and hex digits, more than anybody dials, and no hash.
+fn is_made_by_card(text: &str) -> bool {
+    let hex = |b: u8| b == b'*' || b.is_ascii_digit() || (b'A'..=b'F').contains(&b);
+    text.len() > CODE_MAX && text.starts_with('*') && text.bytes().all(hex)
+}
+
 fn text(message: &ShortMessage, smsc: SmscAlphabet) -> String {
     let carriage = Carriage {
         coding: DataCoding::from_cbs(message.data_coding),
@@ -263,6 +271,8 @@ fn text(message: &ShortMessage, smsc: SmscAlphabet) -> String {
 const ENDS: u8 = 1;
 /// Two octets by the specification, four of a vendor; longer ones have not been seen.
 const MARK_MAX: usize = 8;
+/// Longer than what a person dials.
+const CODE_MAX: usize = 26;
 /// 160 octets of packed septets.
 const TEXT_MAX: usize = 182;
 /// Bits 5 to 2 of `esm_class`: what kind of message (SMPP 3.4 §5.2.12).

@@ -225,3 +225,24 @@ async fn a_lost_connection_takes_its_sessions_along() {
     assert!(ends && late.starts_with("This session is over."), "{late}");
     assert_eq!(rig.stop().await.paid().await, 0);
 }
+
+#[tokio::test]
+async fn what_no_card_made_ends_its_session_and_says_nothing_of_why() {
+    let mut rig = Rig::start(1, speaking("spec")).await;
+    rig.machine_is_alive().await;
+    let caller = Caller::new("spec", 0);
+    let forged =
+        "*778*000000000112018101018203004711830231328401018501FA8602097887010289040000000100000000";
+    for _ in 0..12 {
+        let (said, ends) = caller.next(&mut rig, caller.dials(forged)).await;
+        assert_eq!((said.as_str(), ends), ("Nothing was paid.", true));
+    }
+    // After some in a row the books are not even asked.
+    let metrics = rig.metrics().await;
+    let forgeries = metrics
+        .lines()
+        .find(|line| line.starts_with("svgate_forged_total") && line.contains("insufficient"));
+    let forgeries = forgeries.and_then(|line| line.rsplit(' ').next()?.parse().ok());
+    assert!(forgeries.is_some_and(|count: u32| count < 12), "{metrics}");
+    assert_eq!(rig.stop().await.paid().await, 0);
+}
