@@ -132,16 +132,11 @@ impl Config {
 
         unlike(from, "name", &card_profile, |card| Arc::clone(&card.name));
         keys::apart(from, keys.as_ref(), &card_profile);
-        unlike(from, "name", &smsc, |smsc| Arc::clone(&smsc.name));
-        unlike(from, "name", &aggregator, |one| Arc::clone(&one.name));
-        unlike(from, "name", &gsup, |hlr| Arc::clone(&hlr.name));
         unlike(from, "name", &class, |class| Arc::clone(&class.name));
         unlike(from, "code", &tax, |tax| Arc::clone(&tax.code));
         unlike(from, "currency", &fee, |fee| fee.currency);
         has_standard(from, &class);
-        binds_fit(from, &smsc);
-        fit_smscs(from, &aggregator, &smsc, AggregatorConfig::unfit);
-        fit_smscs(from, &gsup, &smsc, GsupConfig::unfit);
+        ways_fit(from, &smsc, &aggregator, &gsup);
         reading.finish(&SECTIONS)?;
 
         let (Some(node), Some(store), Some(keys), Some(http), Some(metrics), Some(restore)) =
@@ -341,6 +336,21 @@ fn has_standard(reading: &mut Reading<'_>, classes: &[Placed<ClassConfig>]) {
     let problem = format!("one [[class]] must have name = \"{STANDARD}\": it stands in for others");
     let lines = classes.first().map(|class| class.lines.clone());
     reading.fault(&lines.unwrap_or_default(), "", problem);
+}
+
+/// Each way to phones has a name of its own, and leads where there is something.
+fn ways_fit(
+    reading: &mut Reading<'_>,
+    smscs: &[Placed<SmscConfig>],
+    aggregators: &[Placed<AggregatorConfig>],
+    hlrs: &[Placed<GsupConfig>],
+) {
+    unlike(reading, "name", smscs, |smsc| Arc::clone(&smsc.name));
+    unlike(reading, "name", aggregators, |one| Arc::clone(&one.name));
+    unlike(reading, "name", hlrs, |hlr| Arc::clone(&hlr.name));
+    binds_fit(reading, smscs);
+    fit_smscs(reading, aggregators, smscs, AggregatorConfig::unfit);
+    fit_smscs(reading, hlrs, smscs, GsupConfig::unfit);
 }
 
 /// Every SMSC has a bind that transmits, and its binds agree on how text is written.
