@@ -7,6 +7,7 @@
 //! ```
 
 pub(crate) mod centre;
+pub(crate) mod dialling;
 pub(crate) mod gateway;
 pub(crate) mod machines;
 pub(crate) mod phones;
@@ -30,6 +31,8 @@ pub(crate) struct Sizes {
     pub(crate) binds: u32,
     /// Whether the machines poll. Else no ack is accepted, and none comes to its deadline.
     pub(crate) polled: bool,
+    /// Whether the binds carry USSD.
+    pub(crate) ussd: bool,
 }
 
 /// A gateway that serves, with everybody who wants something of it.

@@ -22,6 +22,7 @@ async fn main() {
         machines: MACHINES,
         binds: argument("--binds", 4),
         polled: false,
+        ussd: false,
     };
     let mut rig = Rig::start(sizes).await;
     show_life(rig.site.http, MACHINES).await;

@@ -25,6 +25,7 @@ async fn main() {
         machines: argument("--machines", 200),
         binds: 4,
         polled: true,
+        ussd: false,
     };
     let mut rig = Rig::start(sizes).await;
     let mut floor = Floor::start(rig.site.http, sizes.machines).await;

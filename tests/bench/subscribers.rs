@@ -69,6 +69,7 @@ async fn start(subscribers: u32) -> Rig {
         machines: MACHINES,
         binds: 4,
         polled: false,
+        ussd: false,
     };
     let mut rig = Rig::start(sizes).await;
     show_life(rig.site.http, MACHINES).await;

@@ -50,7 +50,7 @@ class Town {
     this.hlr = new Hlr(dir, EUSE);
     this.msc = new Msc();
     this.gateway = new GatewayProcess(binary, site.config, path.join(dir, 'gateway.log'));
-    this.machines = MACHINES.map(({ id }) => new Machine(id, site.tokens[id], site.http, NO_JAMS));
+    this.machines = MACHINES.map(({ id }) => new Machine(id, site.tokens[id], [site.http], NO_JAMS));
   }
 
   async start() {

@@ -22,6 +22,9 @@ const STOP_WITHIN_MS = 20_000;
 /** Phones at once; each of them does one thing in each dialect. */
 const PHONES = 4;
 
+/** The dialect in which subscribers are asked to pay what a kiosk orders in their name. */
+const ASKS = DIALECTS.find(({ name }) => name === 'spec');
+
 /** Machines that give everything out: a refund would be one more message. */
 const NO_JAMS = { next: () => 1 };
 
@@ -32,7 +35,7 @@ function withDialects(config) {
   const block = /\[\[smsc\]\][^[]*/.exec(config)[0];
   const binds = DIALECTS.map(({ name }) => `${block.replace('"peer"', `"${name}"`)
     .replace(/system_id = .*/, `system_id = "${name}"`).trim()}\nussd_dialect = "${name}"\n`);
-  return config.replace(block, `${binds.join('\n')}\n`);
+  return config.replace(block, `${binds.join('\n')}\n[ussd]\nask_by = "${ASKS.name}"\n`);
 }
 
 /** A phone in one dialect. */
@@ -131,11 +134,44 @@ const STORIES = {
   },
 };
 
-async function play(centre, random) {
+/** A kiosk names who pays: the phone is asked in a session that the gateway begins, and says yes. */
+async function asked(phone, { http, tokens }) {
+  const [{ id }] = MACHINES;
+  const order = { client_reference: 'till/1', item: '12', payer_msisdn: `+${phone.number}` };
+  const answer = await fetch(`http://127.0.0.1:${http}/v1/kiosks/${id}/orders`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${tokens[id]}`, 'content-type': 'application/json' },
+    body: JSON.stringify(order),
+  });
+  const { state } = await answer.json();
+  const question = await phone.centre.next(phone.number, 'ussd');
+  phone.pages.push(textOf(question));
+  const its = question.its_session_info;
+  [phone.session] = its;
+  const begun = question.ussd_service_op === 2 && its[1] === 0 && phone.pages[0].includes('2.60 EUR');
+  await phone.centre.deliver(phone.dialect.name, phone.message(phone.dialect.answer, '1'));
+  const closing = await phone.centre.next(phone.number, 'ussd');
+  const sms = textOf(await phone.centre.next(phone.number, 'sms'));
+  // A notification: the phone has nothing to answer.
+  const ended = closing.ussd_service_op === 3 && (closing.its_session_info[1] & 1) === 1;
+  const text = textOf(closing);
+  const right = answer.status === 201 && state === 'ordered' && begun && ended
+    && isPaid(text, '2.60 EUR', 'Snack Bar') && sms === text;
+  // It stays a kiosk's purchase in the books.
+  return { paid: false, right, text: `${answer.status} ${phone.pages[0]} / ${text} / ${sms}` };
+}
+
+async function play(centre, random, site) {
   const stories = Object.entries(STORIES);
   const order = DIALECTS.flatMap((dialect, d) => stories.map(([name, story], s) => ({
     dialect, name, story, number: msisdnOf(d * PHONES + s),
   })));
+  order.push({
+    dialect: ASKS,
+    name: 'asked',
+    story: (phone) => asked(phone, site),
+    number: msisdnOf(DIALECTS.length * PHONES),
+  });
   for (let i = order.length - 1; i > 0; i -= 1) {
     const j = random.below(i + 1);
     [order[i], order[j]] = [order[j], order[i]];
@@ -169,14 +205,14 @@ async function main() {
   );
   gateway.start();
   const machines = MACHINES.map(({ id }) => new Machine(
-    id, site.tokens[id], site.http, NO_JAMS,
+    id, site.tokens[id], [site.http], NO_JAMS,
   ));
   machines.forEach((machine) => machine.run());
   const by = Date.now() + BOUND_WITHIN_MS;
   const ready = () => centre.sessions.size === DIALECTS.length
     && machines.every(({ polled }) => polled);
   while (!ready() && Date.now() < by) await sleep(20);
-  const stories = ready() ? await play(centre, random) : [];
+  const stories = ready() ? await play(centre, random, site) : [];
   await sleep(500);
   const stopped = await gateway.stop(STOP_WITHIN_MS);
   machines.forEach((machine) => machine.stop());

@@ -52,7 +52,7 @@ function main() {
     checks.claim('tshark: no PDU of ours is malformed', rows.length,
       rows.filter((row) => row.at(-1) !== '').map(String));
     checks.claim('tshark: each USSD text has an operation of its dialects', ussd.length,
-      ussd.filter(([, op]) => op.split(',').some((one) => ![2, 17, 32].includes(Number(one))))
+      ussd.filter(([, op]) => op.split(',').some((one) => ![2, 3, 17, 32].includes(Number(one))))
         .map(String));
     const ended = ussd.filter(([, , , , bit]) => bit.split(',').some((one) => Number(one) === 1
       || one === 'True'));

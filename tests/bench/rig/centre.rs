@@ -291,13 +291,13 @@ fn word(octets: &[u8], at: usize) -> u32 {
     u32::from_be_bytes(octets[at..at + 4].try_into().unwrap())
 }
 
-const HEADER_OCTETS: usize = 16;
-const RESPONSE: u32 = 0x8000_0000;
-const SUBMIT_SM: u32 = 0x04;
-const DELIVER_SM_RESP: u32 = 0x8000_0005;
-const UNBIND: u32 = 0x06;
-const BIND_TRANSCEIVER: u32 = 0x09;
-const ENQUIRE_LINK: u32 = 0x15;
+pub(super) const HEADER_OCTETS: usize = 16;
+pub(super) const RESPONSE: u32 = 0x8000_0000;
+pub(super) const SUBMIT_SM: u32 = 0x04;
+pub(super) const DELIVER_SM_RESP: u32 = 0x8000_0005;
+pub(super) const UNBIND: u32 = 0x06;
+pub(super) const BIND_TRANSCEIVER: u32 = 0x09;
+pub(super) const ENQUIRE_LINK: u32 = 0x15;
 /// `ESME_RMSGQFUL`.
 const COME_AGAIN: u32 = 0x14;
 const READ_OCTETS: usize = 64 * 1024;

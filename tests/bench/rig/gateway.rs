@@ -232,6 +232,9 @@ fn config(sizes: Sizes, centre: SocketAddr, http: SocketAddr) -> String {
              originator = \"trusted\"\nreconnect_min_ms = 100\n"
         )
         .unwrap();
+        if sizes.ussd {
+            toml.push_str("ussd_dialect = \"spec\"\n");
+        }
     }
     toml
 }
