@@ -22,18 +22,24 @@ pub(crate) async fn back_up(path: &Path, copy: &Path) {
     svgate::store::back_up(path, copy).await.unwrap();
 }
 
-/// Puts a backup in the place of the books, as an operator does once nobody has them open: the last
-/// one who closes them takes their log away.
+/// Puts a backup in the place of the books, as an operator does once nobody has them open. The last
+/// one who closes them takes their log away; of two who close at once neither is the last, so what is
+/// left is removed, as the readme says.
 pub(crate) async fn put_back(path: &Path, copy: &Path) {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    for _ in 0..1_000 {
-        if !Path::new(&log).exists() {
+    let beside = |what: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(what);
+        std::path::PathBuf::from(name)
+    };
+    for _ in 0..200 {
+        if !beside("-wal").exists() {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    assert!(!Path::new(&log).exists(), "somebody has the books open");
+    for left in ["-wal", "-shm"] {
+        std::fs::remove_file(beside(left)).ok();
+    }
     std::fs::remove_file(path).unwrap();
     std::fs::copy(copy, path).unwrap();
 }
