@@ -13,6 +13,7 @@ use rig::dialling::{Plan, listen, run};
 use rig::gateway::{Site, own_processor_time};
 use rig::machines::show_life;
 use rig::{Sizes, argument, load, per_s, us};
+use tokio::sync::oneshot;
 
 const MACHINES: u32 = 1_000;
 
@@ -34,9 +35,11 @@ async fn main() {
     let (listener, address) = listen().await;
     let site = Site::provision(sizes, address);
     let gateway = site.serve();
-    let (begin, began) = tokio::sync::oneshot::channel();
+    let (binding, bound) = oneshot::channel();
+    let (begin, began) = oneshot::channel();
     #[expect(clippy::disallowed_methods, reason = "the centre beside the machines")]
-    let dialled = tokio::spawn(run(listener, plan, began));
+    let dialled = tokio::spawn(run(listener, plan, binding, began));
+    bound.await.unwrap();
     show_life(site.http, MACHINES).await;
     let (before, generator, used) = (load(), own_processor_time(), gateway.usage());
     begin.send(()).unwrap();

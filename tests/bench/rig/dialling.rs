@@ -57,6 +57,7 @@ pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
 pub(crate) async fn run(
     listener: TcpListener,
     plan: Plan,
+    bound: oneshot::Sender<()>,
     begin: oneshot::Receiver<()>,
 ) -> Dialled {
     let mut streams = Vec::new();
@@ -65,6 +66,7 @@ pub(crate) async fn run(
         stream.set_nodelay(true).unwrap();
         streams.push(Line::bind(bind, stream, plan).await);
     }
+    bound.send(()).unwrap();
     begin.await.unwrap();
     let began = now();
     let mut lines: JoinSet<Line> = streams.into_iter().map(Line::run).collect();
