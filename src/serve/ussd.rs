@@ -245,11 +245,15 @@ impl<B: Books, V: Browse, C: Carrier> Desk<B, V, C> {
             Done::Decided(session, Wish::Order { .. } | Wish::Pin { .. }, Ok(outcome)) => {
                 (session, self.said(outcome))
             }
-            Done::Decided(session, Wish::Sealed(_), Ok(outcome)) => {
-                if !draws_on_budget(&outcome) {
+            Done::Decided(session, Wish::Sealed(_), result) => {
+                // An outage is no bad checksum.
+                if !result.as_ref().is_ok_and(draws_on_budget) {
                     self.budget.give_back(&session.phone(), (self.clock)());
                 }
-                let said = self.said(outcome);
+                let said = match result {
+                    Ok(outcome) => self.said(outcome),
+                    Err(error) => self.failed(session, &error),
+                };
                 (session, said.or_else(|| self.unproven(session)))
             }
             Done::Found(session, Err(error)) | Done::Decided(session, _, Err(error)) => {

@@ -246,3 +246,32 @@ async fn what_no_card_made_ends_its_session_and_says_nothing_of_why() {
     assert!(forgeries.is_some_and(|count: u32| count < 12), "{metrics}");
     assert_eq!(rig.stop().await.paid().await, 0);
 }
+
+#[tokio::test]
+async fn an_outage_is_no_bad_checksum() {
+    let mut rig = Rig::start(2, |config| {
+        speaking("spec")(config);
+        config.purchase.order_take_within_ms = 50;
+    })
+    .await;
+    rig.machine_is_alive().await;
+    let caller = Caller::new("spec", 0);
+    let lock = rig.lock_books().await;
+    // One that the writer takes and waits with, so that the next ones are not taken in time.
+    let first = rig.enqueue(&Phone::new(1).text("HELP"));
+    until(|| rig.smsc.queued() == 0).await;
+    for _ in 0..12 {
+        let (said, ends) = caller.next(&mut rig, caller.dials(FORGED)).await;
+        assert!(
+            ends && said.starts_with("We can't do that just now."),
+            "{said}"
+        );
+    }
+    lock.release().await;
+    first.await.unwrap();
+    assert_eq!(rig.stop().await.paid().await, 0);
+}
+
+/// What looks like an order of a card, and was made by none.
+const FORGED: &str =
+    "*778*000000000112018101018203004711830231328401018501FA8602097887010289040000000100000000";
