@@ -22,6 +22,8 @@ const { readMaster } = require('../peers/smsc_lib/sim_card');
 const PHONES_A_ROUND = 200_000;
 /** Acks that machines have not finished, at which the crowd waits. */
 const UNFINISHED_MAX = 1_500;
+/** Acks that a machine has in hand: each waits for two commits on two servers, and six give 1,000/s. */
+const IN_HAND = 40;
 /** A first poll may be answered before its sign of life is in the books, which both nodes read. */
 const ALIVE_AFTER_MS = 1_000;
 const PACED_EACH_MS = 20;
@@ -122,7 +124,7 @@ class Purchases {
     const ports = site.nodes.map((node) => node.ports.http);
     this.machines = MACHINES.map(({ id }, i) => {
       const nearest = i % 2 === 0 ? ports : [...ports].reverse();
-      return new Machine(id, site.tokens[id], nearest, random.fork());
+      return new Machine(id, site.tokens[id], nearest, random.fork(), IN_HAND);
     });
     this.struck = 0;
     this.open = false;

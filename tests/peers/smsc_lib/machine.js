@@ -12,10 +12,13 @@ const AT_ONCE = 12;
 const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 class Machine {
-  /** `ports` are those of the nodes, of which it asks the first until that gives no answer. */
-  constructor(terminal, token, ports, random) {
-    Object.assign(this, { terminal, token, ports, random });
-    this.agent = new http.Agent({ keepAlive: true, maxSockets: AT_ONCE + 1 });
+  /**
+   * `ports` are those of the nodes, of which it asks the first until that gives no answer; `atOnce` is
+   * how many acks it has in hand at a time.
+   */
+  constructor(terminal, token, ports, random, atOnce = AT_ONCE) {
+    Object.assign(this, { terminal, token, ports, random, atOnce });
+    this.agent = new http.Agent({ keepAlive: true, maxSockets: atOnce + 1 });
     this.journal = new Map();
     this.waiting = [];
     this.workers = 0;
@@ -77,7 +80,7 @@ class Machine {
   }
 
   work() {
-    while (!this.held && this.workers < AT_ONCE && this.waiting.length > 0) {
+    while (!this.held && this.workers < this.atOnce && this.waiting.length > 0) {
       const entry = this.journal.get(this.waiting.shift());
       this.workers += 1;
       this.serve(entry).catch((error) => this.faults.push(String(error))).finally(() => {
