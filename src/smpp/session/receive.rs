@@ -166,7 +166,8 @@ impl Session {
             }
         };
         count(&mut self.counts.throttled);
-        self.pace.refused(congestion, sent_at, now);
+        let is_first = message.refusals == 0;
+        self.pace.refused(congestion, is_first, sent_at, now);
         let refusals = message.refusals.saturating_add(1);
         if self.is_bound() && refusals < REFUSALS_MAX {
             self.underway = self.underway.saturating_sub(1);
