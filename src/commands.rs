@@ -64,7 +64,7 @@ pub enum Command {
     Export(OnSite<export::ExportArgs>),
     /// Compare the purse's log, the POS's log and the delivered files
     Reconcile(OnSite<reconcile::ReconcileArgs>),
-    /// Make the master key file
+    /// Make the master key file, and look into what was done with keys
     Keys(keys::KeysArgs),
     /// Open or seal one secured packet by hand
     Packet(packet::PacketArgs),
@@ -148,7 +148,7 @@ fn dispatch(command: &Command, streams: &mut Streams<'_>) -> Result<u8, Fault> {
     let (output, err) = (&mut *streams.output, &mut *streams.err);
     match command {
         Command::Packet(args) => Ok(packet::run(args, streams.input, output, err)),
-        Command::Keys(args) => Ok(keys::run(args, output, err)),
+        Command::Keys(args) => keys::run(args, output, err),
         Command::Serve(args) => Ok(serve::run(args, err)),
         Command::Demo(args) => Ok(demo::run(args, output, err)),
         Command::Node(args) => {

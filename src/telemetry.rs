@@ -22,6 +22,7 @@ use crate::telemetry::ussd::UssdMetrics;
 pub mod clock;
 pub mod gsup;
 pub mod histogram;
+pub mod key_log;
 pub mod links;
 pub mod purchases;
 pub mod storage;

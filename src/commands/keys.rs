@@ -1,11 +1,14 @@
 //! `svgate keys`: the keys that every SIM's orders are proved by, from the making of the master on.
 
 pub mod init;
+pub mod log;
 pub mod master_file;
 
 use std::io::Write;
 
 use clap::{Args, Subcommand};
+
+use crate::commands::site::{Fault, Site};
 
 pub use master_file::{MasterFileError, load_master};
 
@@ -24,11 +27,22 @@ pub enum KeysAction {
     /// Make a new master key file.
     #[command(after_help = init::EXAMPLES)]
     Init(init::InitArgs),
+    /// Show what was done with keys, and by whom
+    #[command(after_help = log::EXAMPLES)]
+    Log(log::LogArgs),
 }
 
 /// Runs `svgate keys` and returns its exit status, which each action explains.
-pub fn run(args: &KeysArgs, output: &mut dyn Write, err: &mut dyn Write) -> u8 {
+///
+/// # Errors
+///
+/// What the action says, or why there are no books.
+pub fn run(args: &KeysArgs, output: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Fault> {
     match &args.action {
-        KeysAction::Init(args) => init::run(args, output, err),
+        KeysAction::Init(args) => Ok(init::run(args, output, err)),
+        KeysAction::Log(args) => {
+            let site = Site::load(&args.common.config)?;
+            site.on_books(async |_, books| log::run(args, &books, output).await.map(|()| 0))
+        }
     }
 }

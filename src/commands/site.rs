@@ -11,12 +11,12 @@ use crate::config::{Config, ConfigError};
 use crate::domain::Millis;
 use crate::domain::money::{Currency, MinorUnits};
 use crate::export::{Places, Profile};
-use crate::gateway::books::StoreError;
+use crate::gateway::books::{Committed, StoreError};
 use crate::gateway::context::Context;
 use crate::gateway::member::{Denied, Outcome};
 use crate::serve::place_of;
 use crate::store::{MarkError, Store, StoreOptions, Writer};
-use crate::telemetry::{self, clock};
+use crate::telemetry::{self, clock, key_log};
 
 /// The configuration and what is made of it.
 #[derive(Clone)]
@@ -138,8 +138,11 @@ impl Site {
     /// Why there are no books.
     pub async fn open(&self, options: &StoreOptions) -> Result<(Store, Writer), StoreError> {
         let context = Arc::clone(&self.context);
-        // What commits bring about is carried out by `serve`, which looks for it.
-        let on_commit = Arc::new(|_| ());
+        // What commits bring about is carried out by `serve`, which looks for it. What a person does
+        // with keys is told where the person is, too.
+        let on_commit = Arc::new(|committed: Committed| {
+            committed.key_events.iter().for_each(key_log::write);
+        });
         Store::open(options, context, Arc::new(clock::clock), on_commit).await
     }
 

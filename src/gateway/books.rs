@@ -40,6 +40,8 @@ pub struct Committed {
     pub outbox: Vec<OutboxRow>,
     /// Things that a person must look at: `warn` lines.
     pub notices: Vec<crate::gateway::world::Notice>,
+    /// What was done with keys.
+    pub key_events: Vec<crate::gateway::world::KeyEvent>,
     /// Members in the batch.
     pub members: usize,
     /// Commits of this node so far, those of other processes too; 0 when nothing was stored.

@@ -82,6 +82,10 @@ fn other(world: &mut World, member: Member, context: &Context) -> Outcome {
             token_sha256,
         } => provision::token(world, &terminal, token_sha256),
         Member::ResetPin { account, who } => pin::reset(world, &account, &who),
+        Member::KeyEvent(event) => {
+            world.key_events.push(event);
+            Outcome::Done
+        }
         Member::CloseBills {
             subscribers,
             cut_off,

@@ -16,6 +16,7 @@ use crate::domain::purchase::State;
 use crate::domain::refusal::Refusal;
 use crate::domain::subscriber::Standing;
 use crate::gateway::delivered::Adopt;
+use crate::gateway::world::KeyEvent;
 
 /// One input and the keys it touches.
 #[derive(Clone, Debug)]
@@ -43,6 +44,8 @@ pub enum Member {
         /// Who does it.
         who: Arc<str>,
     },
+    /// Something was done with keys outside of the books: it is written to their log.
+    KeyEvent(KeyEvent),
     /// A person decides an unknown end.
     Resolve(Resolve),
     /// The SMSC acknowledged or refused these messages.

@@ -134,7 +134,10 @@ pub fn first_wants(member: &Member, wants: &mut Wants) {
             wants.purchases.extend(purchases);
         }
         Member::Adopt(step) => step.wants(wants),
-        Member::CloseBatch { .. } | Member::BatchWritten { .. } | Member::Reached { .. } => {}
+        Member::CloseBatch { .. }
+        | Member::BatchWritten { .. }
+        | Member::Reached { .. }
+        | Member::KeyEvent(_) => {}
         Member::SweepSent { below } => {
             wants.sent_below.insert(*below);
         }

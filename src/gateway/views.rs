@@ -100,6 +100,15 @@ pub trait Views: Clone + Send + Sync + 'static {
         most: u32,
     ) -> impl Future<Output = Result<Vec<NoticeRow>, StoreError>> + Send;
 
+    /// What was done with keys, to `subject` if one is named: the last `most` above `after`, in the
+    /// order in which they were written.
+    fn key_events(
+        &self,
+        subject: Option<Arc<str>>,
+        after: i64,
+        most: u32,
+    ) -> impl Future<Output = Result<Vec<KeyEventRow>, StoreError>> + Send;
+
     /// The version of the schema, which opening brings up.
     fn schema(&self) -> impl Future<Output = Result<i64, StoreError>> + Send;
 }
@@ -161,4 +170,24 @@ pub struct NoticeRow {
     pub subscriber: Option<SubscriberId>,
     /// What is known.
     pub text: Arc<str>,
+}
+
+/// Something that was done with keys, as it was written:
+/// [`KeyEvent`](crate::gateway::world::KeyEvent).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyEventRow {
+    /// Rises.
+    pub number: i64,
+    /// When it was written.
+    pub at: Millis,
+    /// The node that wrote it.
+    pub node: u16,
+    /// Who did it.
+    pub who: Arc<str>,
+    /// A word, such as `import_completed`.
+    pub what: Arc<str>,
+    /// The card, account or other thing that it was done to.
+    pub subject: Arc<str>,
+    /// What is known besides.
+    pub detail: Arc<str>,
 }

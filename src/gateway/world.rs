@@ -4,6 +4,7 @@
 //! members are decided on it one after the other, and what changed is written whole. If the commit
 //! fails it is dropped: nothing here outlives its batch.
 
+mod news;
 mod wants;
 
 use std::collections::{HashMap, HashSet};
@@ -30,6 +31,7 @@ use crate::sms::reassembly::{PartKey, PartSet};
 use crate::sv::log::LogRecord;
 use crate::sv::purse::Purse;
 
+pub use self::news::{KeyEvent, Moved, Notice};
 pub use self::wants::Wants;
 
 /// The node's own row: what only its one writer raises.
@@ -124,34 +126,6 @@ pub struct ClosedBatch {
     pub closed: Millis,
 }
 
-/// What happened that someone must look at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
-    /// A word: `late_report`, `counter_reused`, `reference_reused`, `resolved`.
-    pub kind: &'static str,
-    /// The purchase.
-    pub purchase: Option<PurchaseId>,
-    /// The subscriber.
-    pub subscriber: Option<SubscriberId>,
-    /// What is known.
-    pub text: String,
-}
-
-/// A new state of a purchase, for logs, metrics and timers.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Moved {
-    /// Which.
-    pub purchase: PurchaseId,
-    /// Where to.
-    pub state: State,
-    /// When this state has lasted too long.
-    pub deadline: Option<Millis>,
-    /// The terminal that waits for it.
-    pub terminal: Option<TerminalId>,
-    /// How long ago its merchant was paid, ms; none before that.
-    pub since_paid_ms: Option<i64>,
-}
-
 /// The rows of one batch, read and changed.
 #[derive(Debug)]
 pub struct World {
@@ -235,6 +209,8 @@ pub struct World {
     pub bills: Vec<Bill>,
     /// What someone must look at.
     pub notices: Vec<Notice>,
+    /// What was done with keys.
+    pub key_events: Vec<KeyEvent>,
     /// New states made now.
     pub moved: Vec<Moved>,
 }
@@ -316,6 +292,7 @@ impl World {
             pos_log: Vec::new(),
             bills: Vec::new(),
             notices: Vec::new(),
+            key_events: Vec::new(),
             moved: Vec::new(),
         }
     }
@@ -433,6 +410,7 @@ impl World {
             && self.reached.is_empty()
             && self.new_periods.is_empty()
             && self.notices.is_empty()
+            && self.key_events.is_empty()
     }
 
     /// Whether the account's balance can be changed here: a subscriber's is in the line's row.

@@ -4,7 +4,7 @@
 //! Committed ─┬─ outbox ───► tray of messages ──► outbox task
 //!            ├─ deadlines ► tray of deadlines ─► timers task
 //!            ├─ terminals ► wakes (long polls)
-//!            └─ states, notices ──► tray of news ► journal task ─► log
+//!            └─ states, notices, keys ──► tray of news ► journal task ─► log
 //! ```
 
 use std::sync::Arc;
@@ -15,13 +15,14 @@ use crate::domain::ids::{PurchaseId, TerminalId};
 use crate::domain::purchase::State;
 use crate::gateway::books::{BatchEnd, Committed, Elsewhere, OnCommit, WriterWatch};
 use crate::gateway::record::OutboxRow;
-use crate::gateway::world::{Moved, Notice};
+use crate::gateway::world::{KeyEvent, Moved, Notice};
 use crate::http::health::Readiness;
 use crate::http::wakes::Wakes;
 use crate::serve::Elapsed;
 use crate::serve::peers::Peers;
 use crate::serve::tray::Tray;
 use crate::telemetry::Metrics;
+use crate::telemetry::key_log;
 use crate::telemetry::purchases::Stage;
 
 /// Where the parts of a commit go.
@@ -44,6 +45,8 @@ pub(super) enum News {
     Moved(Moved),
     /// A person must look at something.
     Notice(Notice),
+    /// Something was done with keys.
+    Keys(KeyEvent),
 }
 
 impl Commits {
@@ -83,6 +86,7 @@ impl Commits {
             moved,
             outbox,
             notices,
+            key_events,
             members: _,
             batch,
             elsewhere,
@@ -108,12 +112,16 @@ impl Commits {
         for notice in &notices {
             self.metrics.storage.noticed(notice.kind);
         }
+        for event in &key_events {
+            self.metrics.storage.keys_touched(event.what);
+        }
         self.messages.put(outbox);
         self.deadlines
             .put(moved.iter().map(|step| (step.purchase, step.deadline)));
         let moved = moved.into_iter().map(News::Moved);
-        self.news
-            .put(notices.into_iter().map(News::Notice).chain(moved));
+        let notices = notices.into_iter().map(News::Notice);
+        let keys = key_events.into_iter().map(News::Keys);
+        self.news.put(notices.chain(keys).chain(moved));
     }
 
     /// Another node has committed: its own log and metrics have it.
@@ -178,6 +186,7 @@ fn write(news: &News) {
             let terminal = terminal.as_ref().map(TerminalId::as_str);
             tracing::info!(%purchase, state = state.name(), terminal, "purchase");
         }
+        News::Keys(event) => key_log::write(event),
         News::Notice(notice) => {
             let purchase = notice.purchase.map(|id| id.0);
             let subscriber = notice.subscriber.map(|id| id.0);

@@ -195,6 +195,7 @@ impl Batch {
             moved: world.moved,
             outbox,
             notices: world.notices,
+            key_events: world.key_events,
             members: count,
             batch: number,
             elsewhere: None,

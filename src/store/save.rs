@@ -17,9 +17,9 @@ use crate::store::rows::Rows;
 use crate::store::statements::Query;
 use crate::store::tables::{
     ACCOUNT, ACCOUNT_HOT, BATCH, BATCH_WRITTEN, BILL, BILLING_ENTRY, CARD, CLIENT_REFERENCE, ITEM,
-    LINE, LINE_HOT, MERCHANT, NODE, NOTICE, OPEN_ACK, OUTBOX, OUTBOX_SENDER, PART, PART_HOT,
-    PERIOD, PON, PON_HOT, POS_LOG, PURCHASE, PURCHASE_LATER, PURSE, PURSE_LOG, REACH, SENT,
-    TAKEN_REFERENCE, TERMINAL, TERMINAL_HOT, TRANSFER,
+    KEY_EVENT, LINE, LINE_HOT, MERCHANT, NODE, NOTICE, OPEN_ACK, OUTBOX, OUTBOX_SENDER, PART,
+    PART_HOT, PERIOD, PON, PON_HOT, POS_LOG, PURCHASE, PURCHASE_LATER, PURSE, PURSE_LOG, REACH,
+    SENT, TAKEN_REFERENCE, TERMINAL, TERMINAL_HOT, TRANSFER,
 };
 
 /// The statements for everything that changed. The caller has raised the node's batch number.
@@ -328,6 +328,19 @@ fn messages(query: &mut Query, world: &World) {
             .end();
     }
     query.write(notices, || NOTICE.insert());
+    let mut key_events = Rows::default();
+    for event in &world.key_events {
+        key_events
+            .row()
+            .int(world.now.0)
+            .int(world.counters.node)
+            .text(&event.who)
+            .text(event.what)
+            .text(&event.subject)
+            .text(&event.detail)
+            .end();
+    }
+    query.write(key_events, || KEY_EVENT.insert());
 }
 
 fn sent(query: &mut Query, world: &World) {

@@ -341,6 +341,15 @@ table!(
     ]
 );
 
+table!(
+    KEY_EVENT,
+    "key_event",
+    ["event_no"],
+    [
+        at_ms: int, node: int, who: text, what: text, subject: text, detail: text,
+    ]
+);
+
 /// All of them.
 pub(super) const ALL: &[&Table] = &[
     &BOOKS,
@@ -370,4 +379,5 @@ pub(super) const ALL: &[&Table] = &[
     &TAKEN_REFERENCE,
     &REACH,
     &NOTICE,
+    &KEY_EVENT,
 ];

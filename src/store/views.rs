@@ -10,7 +10,9 @@ use crate::domain::ledger::Balance;
 use crate::domain::money::Currency;
 use crate::gateway::books::StoreError;
 use crate::gateway::record::PurchaseRecord;
-use crate::gateway::views::{AccountBalance, AccountBill, NoticeRow, Parked, Sent, Views};
+use crate::gateway::views::{
+    AccountBalance, AccountBill, KeyEventRow, NoticeRow, Parked, Sent, Views,
+};
 use crate::store::Store;
 use crate::store::codec::take_purchase;
 use crate::store::outgoing::{take_outbox, take_sent};
@@ -209,6 +211,35 @@ impl Views for Store {
                     purchase: c.opt_int()?.map(PurchaseId),
                     subscriber: c.opt_int()?.map(SubscriberId),
                     text: c.shared()?,
+                })
+            })
+            .collect()
+    }
+
+    async fn key_events(
+        &self,
+        subject: Option<Arc<str>>,
+        after: i64,
+        most: u32,
+    ) -> Result<Vec<KeyEventRow>, StoreError> {
+        let sql = "select event_no, at_ms, node, who, what, subject, detail from key_event
+             where event_no > $1 and (cast($3 as text) is null or subject = $3)
+             order by event_no desc limit $2";
+        let subject = subject.map_or(Value::Null, Value::Text);
+        let arguments = [Value::Int(after), Value::Int(most.into()), subject];
+        let rows = self.readers.select(sql, &arguments).await?;
+        rows.iter()
+            .rev()
+            .map(|row| {
+                let mut c = Columns::of(row);
+                Ok(KeyEventRow {
+                    number: c.int()?,
+                    at: Millis(c.int()?),
+                    node: c.small()?,
+                    who: c.shared()?,
+                    what: c.shared()?,
+                    subject: c.shared()?,
+                    detail: c.shared()?,
                 })
             })
             .collect()

@@ -18,6 +18,7 @@ pub struct StorageMetrics {
     commit_seconds: Histogram,
     commits_failed: Counter,
     notices: Family<KindLabel, Counter>,
+    key_events: Family<WhatLabel, Counter>,
     purse_balance_minor: Family<CurrencyLabel, Gauge>,
     outbox_backlog: Gauge,
     export_last_sequence: Gauge,
@@ -34,6 +35,7 @@ impl Default for StorageMetrics {
             commit_seconds: Histogram::new(Scale::Micros),
             commits_failed: Counter::default(),
             notices: Family::default(),
+            key_events: Family::default(),
             purse_balance_minor: Family::default(),
             outbox_backlog: Gauge::default(),
             export_last_sequence: Gauge::default(),
@@ -47,8 +49,8 @@ impl Default for StorageMetrics {
 
 impl StorageMetrics {
     /// Registers `writer_batch_members`, `writer_commit_seconds`, `writer_commits_failed_total`,
-    /// `notices_total{kind}`, `purse_balance_minor{currency}`, `outbox_backlog`,
-    /// `export_last_sequence`, `export_closed_timestamp_ms`, `export_unwritten`, `books_epoch` and
+    /// `notices_total{kind}`, `key_events_total{what}`, `purse_balance_minor{currency}`,
+    /// `outbox_backlog`, `export_last_sequence`, `export_closed_timestamp_ms`, `export_unwritten`, `books_epoch` and
     /// `export_unadopted`.
     #[must_use]
     pub fn register(registry: &mut Registry) -> Self {
@@ -69,6 +71,8 @@ impl StorageMetrics {
         );
         let help = "Notices that a person should look at";
         registry.register("notices", help, metrics.notices.clone());
+        let help = "What this process did with keys";
+        registry.register("key_events", help, metrics.key_events.clone());
         let help = "What the operator's purse holds, in the currency's smallest unit";
         let balance = metrics.purse_balance_minor.clone();
         registry.register("purse_balance_minor", help, balance);
@@ -112,6 +116,11 @@ impl StorageMetrics {
         self.notices.get_or_create(&KindLabel { kind }).inc();
     }
 
+    /// Something was done with keys.
+    pub fn keys_touched(&self, what: &'static str) {
+        self.key_events.get_or_create(&WhatLabel { what }).inc();
+    }
+
     /// The float of a currency holds so much now.
     pub fn purse_holds(&self, currency: Currency, balance: Balance) {
         let label = CurrencyLabel {
@@ -153,6 +162,11 @@ struct KindLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WhatLabel {
+    what: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CurrencyLabel {
     currency: &'static str,
 }
@@ -170,6 +184,7 @@ mod tests {
         metrics.outbox_waits(9);
         metrics.outbox_waits(7);
         metrics.noticed("late_report");
+        metrics.keys_touched("issued");
         metrics.closed(4, Millis(1_790_000_000_000));
         metrics.unwritten(1);
         metrics.epochs(2, 1);
@@ -180,6 +195,7 @@ mod tests {
             r#"purse_balance_minor{currency="EUR"} -5"#,
             "outbox_backlog 7",
             r#"notices_total{kind="late_report"} 1"#,
+            r#"key_events_total{what="issued"} 1"#,
             "export_last_sequence 4",
             "export_closed_timestamp_ms 1790000000000",
             "export_unwritten 1",

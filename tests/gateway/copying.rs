@@ -57,6 +57,7 @@ impl Office {
             };
             shop.told(0, ack, word).await;
         }
+        shop.submit(crate::key_log::issued("A0")).await;
         office.export(&shop).await;
         shop.pass_ms(3_600_000);
         office.export(&shop).await;

@@ -15,6 +15,7 @@ mod fixture;
 mod home;
 mod http;
 mod imports;
+mod key_log;
 mod kiosk;
 mod limits;
 mod messages;

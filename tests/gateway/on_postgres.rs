@@ -12,6 +12,7 @@ mod fixture;
 #[path = "home_on_postgres.rs"]
 mod home;
 mod imports;
+mod key_log;
 mod kiosk;
 mod limits;
 mod messages;

@@ -363,3 +363,15 @@ create table notice (
     subscriber_id integer,
     text text not null
 ) strict;
+
+-- What was done with keys, by whom: only ever added to. Never a key or a PIN.
+create table key_event (
+    event_no integer primary key,
+    at_ms integer not null,
+    node integer not null,                  -- who wrote it
+    who text not null,                      -- the operators, or svgate
+    what text not null,                     -- a word
+    subject text not null,                  -- E.118 digits, an account, or what else it was done to
+    detail text not null
+) strict;
+create index key_event_subject on key_event (subject, event_no);

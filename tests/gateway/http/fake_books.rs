@@ -207,6 +207,7 @@ impl Books for FakeBooks {
             | Member::BatchWritten { .. }
             | Member::SweepSent { .. }
             | Member::ResetPin { .. }
+            | Member::KeyEvent(_)
             | Member::EndEpoch(_)
             | Member::Adopt(_)
             | Member::SweepParts { .. } => panic!("no route submits this"),

@@ -364,3 +364,15 @@ create table notice (
     subscriber_id bigint,
     text text collate "C" not null
 );
+
+-- What was done with keys, by whom: only ever added to. Never a key or a PIN.
+create table key_event (
+    event_no bigint generated always as identity primary key,
+    at_ms bigint not null,
+    node bigint not null,                            -- who wrote it
+    who text collate "C" not null,                   -- the operators, or svgate
+    what text collate "C" not null,                  -- a word
+    subject text collate "C" not null,               -- E.118 digits, an account, or what else it was done to
+    detail text collate "C" not null
+);
+create index key_event_subject on key_event (subject, event_no);
