@@ -4,6 +4,7 @@
 //!  octets from CPL on ─► secured_packet / command ─► Authentic<CommandPacket> ─► replay ─► Verdict
 //!                              ▲
 //!  Master ── sim_keys ─► SimKeys ◄── sealed_keys ── keys imported from a card vendor
+//!    └────── named_keys ─► the keys that are no SIM's: of logs, PINs, sealing
 //! ```
 //!
 //! Octets and `now` in, values out: no clock, no source of chance, no I/O. Nothing secret is in an
@@ -15,6 +16,7 @@ pub mod aes_key;
 pub mod bad_mac_budget;
 pub mod command;
 pub mod iccid;
+pub mod named_keys;
 pub mod replay;
 pub mod response;
 pub mod sealed_keys;

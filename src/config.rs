@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::auth::sim_keys::Master;
 use crate::config::aggregator::AggregatorConfig;
 use crate::config::faults::{Faults, KeyFault};
 use crate::config::files::Origin;
@@ -27,6 +26,7 @@ use crate::config::smsc::SmscConfig;
 use crate::config::ussd::{Ussd, UssdConfig, UssdFiles};
 use crate::dialogue::texts::{TextError, Texts};
 use crate::gateway::context::Context;
+use crate::gateway::key_source::KeySource;
 use crate::gateway::policy::Policy;
 use crate::sms::SmscAlphabet;
 use crate::sms::segments::{SegmentRules, SegmentedText};
@@ -237,10 +237,10 @@ impl Config {
     /// # Errors
     ///
     /// As [`Self::texts`].
-    pub fn context(&self, master: Arc<Master>) -> Result<Context, ConfigError> {
+    pub fn context(&self, keys: impl Into<KeySource>) -> Result<Context, ConfigError> {
         let texts = self.texts()?;
         let profiles = self.keys.profiles();
-        let context = Context::new(self.node.id, self.policy(), texts, master, profiles);
+        let context = Context::new(self.node.id, self.policy(), texts, keys, profiles);
         let context = context.map_err(|bad| {
             let fault = self.origin.fault("node", 0, "id", bad.to_string());
             ConfigError::Faults(Faults(vec![fault]))

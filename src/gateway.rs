@@ -16,6 +16,7 @@ pub mod delivered;
 pub mod dispatch;
 pub mod identity;
 pub mod intake;
+pub mod key_source;
 pub mod member;
 pub mod policy;
 pub mod prove;

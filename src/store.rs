@@ -18,6 +18,7 @@ mod direct;
 mod enter;
 mod epoch;
 mod every;
+mod keyless;
 mod link;
 mod load;
 mod locks;
@@ -98,6 +99,8 @@ struct Waiting {
     member: Member,
     taken: Arc<AtomicU8>,
     answer: oneshot::Sender<Result<Outcome, StoreError>>,
+    /// How often it waited for keys.
+    parked: u8,
 }
 
 impl Store {
@@ -161,6 +164,7 @@ impl Store {
             member,
             taken: Arc::clone(&taken),
             answer,
+            parked: 0,
         };
         self.queue.try_send(waiting).map_err(|_| StoreError::Busy)?;
         let gone = |_| StoreError::Unknown;
@@ -182,8 +186,12 @@ impl Store {
 }
 
 impl Waiting {
-    /// Takes the member out of the queue; false when its caller has withdrawn it.
+    /// Takes the member out of the queue; false when its caller has withdrawn it. One that waited for
+    /// keys was taken before.
     fn take(&self) -> bool {
+        if self.parked > 0 {
+            return true;
+        }
         self.taken
             .compare_exchange(WAITING, TAKEN, Ordering::AcqRel, Ordering::Acquire)
             .is_ok()

@@ -33,6 +33,14 @@ impl AesKey {
         }
     }
 
+    pub(super) const fn another(&self) -> Self {
+        match self {
+            Self::Aes128(key) => Self::Aes128(*key),
+            Self::Aes192(key) => Self::Aes192(*key),
+            Self::Aes256(key) => Self::Aes256(*key),
+        }
+    }
+
     /// The full 16-octet AES-CMAC over `parts`, one after the other.
     #[must_use]
     pub fn cmac(&self, parts: &[&[u8]]) -> [u8; 16] {

@@ -1,4 +1,4 @@
-//! Imported SIM keys at rest: AES-256-GCM (NIST SP 800-38D) under a key of the master's.
+//! Imported SIM keys at rest: AES-256-GCM (NIST SP 800-38D) under a key derived of the master.
 //!
 //! ```text
 //! │ 01 │ nonce 12 │ enciphered: KIc's length 1, KIc 16|24|32, KID 16|24|32 │ tag 16 │
@@ -14,10 +14,11 @@ use zeroize::Zeroizing;
 
 use super::aes_key::AesKey;
 use super::iccid::Iccid;
-use super::sim_keys::{Direction, Master, SimKeys};
+use super::named_keys::NamedKeys;
+use super::sim_keys::{Direction, SimKeys};
 
-/// The place that a sealed pair belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The place of a pair of keys: which they are, without being them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyPlace {
     /// The card.
     pub iccid: Iccid,
@@ -37,13 +38,13 @@ pub fn seal_keys(
     keys: &SimKeys,
     place: &KeyPlace,
     nonce: [u8; 12],
-    master: &Master,
+    named: &NamedKeys,
 ) -> Result<Vec<u8>, NotTheseKeys> {
     let (kic, kid) = (keys.kic.expose_octets(), keys.kid.expose_octets());
     let kic_octets = u8::try_from(kic.len()).map_err(|_| NotTheseKeys)?;
     let mut pair = Zeroizing::new([&[kic_octets], kic, kid].concat());
     let data = place.additional_data();
-    let tag = master
+    let tag = named
         .sealing()
         .encrypt_inout_detached(&Array(nonce), &data, pair.as_mut_slice().into())
         .map_err(|_| NotTheseKeys)?;
@@ -58,7 +59,7 @@ pub fn seal_keys(
 pub fn unseal_keys(
     sealed: &[u8],
     place: &KeyPlace,
-    master: &Master,
+    named: &NamedKeys,
 ) -> Result<SimKeys, NotTheseKeys> {
     let (&[form], rest) = sealed.split_first_chunk().ok_or(NotTheseKeys)?;
     let (nonce, rest) = rest.split_first_chunk::<12>().ok_or(NotTheseKeys)?;
@@ -68,7 +69,7 @@ pub fn unseal_keys(
     }
     let mut pair = Zeroizing::new(pair.to_vec());
     let data = place.additional_data();
-    master
+    named
         .sealing()
         .decrypt_inout_detached(
             &Array(*nonce),
@@ -111,6 +112,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::auth::sim_keys::Master;
 
     fn place() -> KeyPlace {
         let iccid = "8988211000000000003".parse().unwrap();
@@ -133,8 +135,8 @@ mod tests {
     fn sealed_keys_open_only_in_their_own_place_and_under_their_own_master() {
         let master = Master::new(&[7; 32]);
         for (kic, kid) in [(16, 16), (16, 32), (32, 16), (24, 24), (32, 32)] {
-            let sealed = seal_keys(&keys(kic, kid), &place(), [9; 12], &master).unwrap();
-            let opened = unseal_keys(&sealed, &place(), &master).ok().unwrap();
+            let sealed = seal_keys(&keys(kic, kid), &place(), [9; 12], master.named()).unwrap();
+            let opened = unseal_keys(&sealed, &place(), master.named()).ok().unwrap();
             assert_eq!(opened.kic.expose_octets(), vec![5; kic]);
             assert_eq!(opened.kid.expose_octets(), vec![6; kid]);
             let elsewhere = [
@@ -152,27 +154,27 @@ mod tests {
                 },
             ];
             for elsewhere in elsewhere {
-                assert!(unseal_keys(&sealed, &elsewhere, &master).is_err());
+                assert!(unseal_keys(&sealed, &elsewhere, master.named()).is_err());
             }
-            assert!(unseal_keys(&sealed, &place(), &Master::new(&[8; 32])).is_err());
+            assert!(unseal_keys(&sealed, &place(), Master::new(&[8; 32]).named()).is_err());
         }
     }
 
     #[test]
     fn every_flipped_bit_and_every_cut_of_sealed_keys_is_noticed() {
         let master = Master::new(&[7; 32]);
-        let sealed = seal_keys(&keys(16, 16), &place(), [9; 12], &master).unwrap();
+        let sealed = seal_keys(&keys(16, 16), &place(), [9; 12], master.named()).unwrap();
         for bit in 0..sealed.len() * 8 {
             let mut damaged = sealed.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
             assert!(
-                unseal_keys(&damaged, &place(), &master).is_err(),
+                unseal_keys(&damaged, &place(), master.named()).is_err(),
                 "bit {bit}"
             );
         }
         for end in 0..sealed.len() {
             assert!(
-                unseal_keys(&sealed[..end], &place(), &master).is_err(),
+                unseal_keys(&sealed[..end], &place(), master.named()).is_err(),
                 "cut at {end}"
             );
         }
@@ -183,7 +185,7 @@ mod tests {
         fn octets_that_nobody_sealed_do_not_open(
             octets in proptest::collection::vec(any::<u8>(), 0..120)
         ) {
-            prop_assert!(unseal_keys(&octets, &place(), &Master::new(&[7; 32])).is_err());
+            prop_assert!(unseal_keys(&octets, &place(), Master::new(&[7; 32]).named()).is_err());
         }
     }
 }

@@ -8,14 +8,16 @@
 //! four blocks of AES, two by two. Deriving costs as much as a look-up, so a line stores its key version and counters, no keys.
 //! MO and MT keys differ, so that nothing the gateway sends can come back as an order.
 
+use std::sync::Arc;
+
 use aes::Aes256Enc;
 use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
-use aes_gcm::Aes256Gcm;
 use cmac::{Cmac, Mac};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::aes_key::AesKey;
 use super::iccid::Iccid;
+use super::named_keys::NamedKeys;
 
 /// The key pair of one SIM, direction and key version. Each key wipes itself when dropped.
 pub struct SimKeys {
@@ -25,8 +27,20 @@ pub struct SimKeys {
     pub kid: AesKey,
 }
 
+impl SimKeys {
+    /// The same keys once more, for who opens one packet with what is kept for many. Both wipe
+    /// themselves.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self {
+            kic: self.kic.another(),
+            kid: self.kid.another(),
+        }
+    }
+}
+
 /// Which way a packet goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
     /// Mobile originated: orders.
     Mo,
@@ -34,14 +48,13 @@ pub enum Direction {
     Mt,
 }
 
-/// The gateway's master secret, in the forms it is used in. It is wiped when dropped, and can be
-/// neither printed nor cloned: share it by reference.
+/// A master secret that this process holds, in the forms it is used in. It is wiped when dropped, and
+/// can be neither printed nor cloned: share it by reference.
 pub struct Master {
-    derivation: Cmac<Aes256Enc>,
-    /// The cipher and the second subkey of `derivation`, for [`derive`].
+    /// The cipher of the derivation and its second subkey, for [`derive`].
     cipher: Aes256Enc,
     subkey_2: Zeroizing<u128>,
-    sealing: Aes256Gcm,
+    named: Arc<NamedKeys>,
 }
 
 impl Master {
@@ -50,21 +63,26 @@ impl Master {
     pub fn new(secret: &[u8; 32]) -> Self {
         let derivation = Cmac::<Aes256Enc>::new(secret.into());
         // The master derives and never enciphers: one key, one use (SP 800-57 §5.2).
-        let mut sealing_key = Zeroizing::new([0; 32]);
-        let input: [&[u8]; 3] = [SEALING_LABEL, &[0], &L_256];
-        sp800_108_counter(&derivation, &input, sealing_key.as_mut_slice());
+        let blocks = NamedKeys::inputs().map(|input| {
+            let mac = derivation.clone().chain_update(input);
+            mac.finalize().into_bytes().into()
+        });
         let cipher = Aes256Enc::new(secret.into());
         let mut zeros = Array::from([0; 16]);
         cipher.encrypt_block(&mut zeros);
         let subkey_2 = Zeroizing::new(doubled(doubled(u128::from_be_bytes(zeros.into()))));
         zeros.zeroize();
-        let sealing = Aes256Gcm::new((&*sealing_key).into());
         Self {
-            derivation,
             cipher,
             subkey_2,
-            sealing,
+            named: Arc::new(NamedKeys::new(&Zeroizing::new(blocks))),
         }
+    }
+
+    /// The keys of this master that are no SIM's.
+    #[must_use]
+    pub const fn named(&self) -> &Arc<NamedKeys> {
+        &self.named
     }
 
     /// Reads the text of a key file: `svgate-master-1`, a space, 64 hex digits, a line end.
@@ -91,17 +109,6 @@ impl Master {
         let digits = Zeroizing::new(hex::encode(secret));
         Zeroizing::new(format!("{TEXT_VERSION} {}\n", digits.as_str()))
     }
-
-    /// Six octets that tell two masters apart and nothing else, to compare nodes by.
-    #[must_use]
-    pub fn check_value(&self) -> [u8; 6] {
-        let derived = derive_named(self, "check-value", &[]);
-        derived.first_chunk().copied().unwrap_or_default()
-    }
-
-    pub(super) const fn sealing(&self) -> &Aes256Gcm {
-        &self.sealing
-    }
 }
 
 /// Why the text of a key file is no master.
@@ -124,14 +131,7 @@ pub enum BadMasterText {
 /// Derives the keys of one SIM for one direction and key version: AES-128, which every SIM can do.
 #[must_use]
 pub fn derive(master: &Master, iccid: &Iccid, version: u8, direction: Direction) -> SimKeys {
-    // Counter, label, 00 and, in the last place, the key version.
-    let [mut kic, mut kid] = match direction {
-        Direction::Mo => [*b"\x01svgate-mo-kic\0\0", *b"\x01svgate-mo-kid\0\0"],
-        Direction::Mt => [*b"\x01svgate-mt-kic\0\0", *b"\x01svgate-mt-kid\0\0"],
-    };
-    for [.., last] in [&mut kic, &mut kid] {
-        *last = version;
-    }
+    let [kic, kid] = labels(version, direction);
     // ICCID, L = 0080, and the 80 00 00 00 that CMAC fills a last block with.
     let iccid = iccid
         .ef_octets()
@@ -156,20 +156,39 @@ pub fn derive(master: &Master, iccid: &Iccid, version: u8, direction: Direction)
     keys
 }
 
-/// Derives a key that is no SIM's, such as the one that chains a purse's log. `label` names the
-/// use and `context` the owner; the input is `svgate-named-` ‖ label ‖ 00 ‖ context ‖ 128, so that
-/// no label can meet a SIM's.
+/// What a master in a token makes an AES-CMAC of, for `KIc` and KID: the octets that [`derive`] works
+/// out of the same place.
 #[must_use]
-pub fn derive_named(master: &Master, label: &'static str, context: &[u8]) -> Zeroizing<[u8; 16]> {
-    let mut key = Zeroizing::new([0; 16]);
-    let input: [&[u8]; 5] = [NAMED_LABEL, label.as_bytes(), &[0], context, &L_128];
-    sp800_108_counter(&master.derivation, &input, key.as_mut_slice());
-    key
+pub fn sim_key_inputs(iccid: &Iccid, version: u8, direction: Direction) -> [[u8; 28]; 2] {
+    labels(version, direction).map(|label| {
+        let mut input = [0; 28];
+        let parts = label.iter().chain(iccid.ef_octets()).chain(&L_128);
+        for (octet, part) in input.iter_mut().zip(parts) {
+            *octet = *part;
+        }
+        input
+    })
+}
+
+/// Counter, label, 00 and, in the last place, the key version; of `KIc` and KID.
+const fn labels(version: u8, direction: Direction) -> [[u8; 16]; 2] {
+    let [mut kic, mut kid] = match direction {
+        Direction::Mo => [*b"\x01svgate-mo-kic\0\0", *b"\x01svgate-mo-kid\0\0"],
+        Direction::Mt => [*b"\x01svgate-mt-kic\0\0", *b"\x01svgate-mt-kid\0\0"],
+    };
+    let ([.., kic_last], [.., kid_last]) = (&mut kic, &mut kid);
+    *kic_last = version;
+    *kid_last = version;
+    [kic, kid]
 }
 
 /// Fills `output` by SP 800-108r1 §4.1 with the counter, one octet, before the fixed input, which
 /// comes in parts. `output` has at most 255 blocks of 16 octets: every caller's is one or two.
-fn sp800_108_counter<M: Mac + Clone>(keyed: &M, fixed_input: &[&[u8]], output: &mut [u8]) {
+pub(super) fn sp800_108_counter<M: Mac + Clone>(
+    keyed: &M,
+    fixed_input: &[&[u8]],
+    output: &mut [u8],
+) {
     for (counter, block) in (1..=u8::MAX).zip(output.chunks_mut(M::output_size())) {
         let mut mac = keyed.clone().chain_update([counter]);
         for part in fixed_input {
@@ -190,9 +209,6 @@ const fn doubled(block: u128) -> u128 {
 
 /// The length of the output in bits, as the end of the input.
 const L_128: [u8; 2] = [0, 128];
-const L_256: [u8; 2] = [1, 0];
-const SEALING_LABEL: &[u8] = b"svgate-sealed-keys";
-const NAMED_LABEL: &[u8] = b"svgate-named-";
 const TEXT_VERSION: &str = "svgate-master-1";
 
 #[cfg(test)]
@@ -264,6 +280,10 @@ mod tests {
             assert_eq!(mo.kid.expose_octets(), by_hand(b"svgate-mo-kid", 3));
             assert_eq!(mt.kic.expose_octets(), by_hand(b"svgate-mt-kic", 255));
             assert_eq!(mt.kid.expose_octets(), by_hand(b"svgate-mt-kid", 255));
+            // What a token is given to sign.
+            let [kic, kid] = sim_key_inputs(&iccid, 3, Direction::Mo);
+            assert_eq!(mo.kic.expose_octets(), AesKey::Aes256(secret).cmac(&[&kic]));
+            assert_eq!(mo.kid.expose_octets(), AesKey::Aes256(secret).cmac(&[&kid]));
         }
     }
 
@@ -280,19 +300,17 @@ mod tests {
                     }
                 }
             }
-            for (label, context) in [("purse-log", "1"), ("purse-log", "2"), ("pos-log", "1")] {
-                assert!(seen.insert(derive_named(&master, label, context.as_bytes()).to_vec()));
-            }
         }
-        assert_eq!(seen.len(), 54);
+        assert_eq!(seen.len(), 48);
     }
 
     #[test]
     fn the_text_of_a_key_file_is_read_back_and_a_damaged_one_is_named() {
         let secret: [u8; 32] = std::array::from_fn(|i| u8::try_from(i * 7).unwrap());
         let text = Master::text_of(&secret);
-        let check_value = Master::from_text(&text).ok().unwrap().check_value();
-        assert_eq!(check_value, Master::new(&secret).check_value());
+        let read = Master::from_text(&text).ok().unwrap();
+        let made = Master::new(&secret);
+        assert_eq!(read.named().check_value(), made.named().check_value());
         let placeholder = format!("svgate-master-1 {}", "00".repeat(32));
         for (text, error) in [
             ("", BadMasterText::Form),

@@ -4,7 +4,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::auth::sim_keys::Master;
 use crate::commands::keys::{MasterFileError, load_master};
 use crate::config::places::MsisdnInFiles;
 use crate::config::{Config, ConfigError};
@@ -13,6 +12,7 @@ use crate::domain::money::{Currency, MinorUnits};
 use crate::export::{Places, Profile};
 use crate::gateway::books::{Committed, StoreError};
 use crate::gateway::context::Context;
+use crate::gateway::key_source::KeySource;
 use crate::gateway::member::{Denied, Outcome};
 use crate::serve::place_of;
 use crate::store::{MarkError, Store, StoreOptions, Writer};
@@ -23,8 +23,8 @@ use crate::telemetry::{self, clock, key_log};
 pub struct Site {
     /// What the operator decided.
     pub config: Arc<Config>,
-    /// The master key.
-    pub master: Arc<Master>,
+    /// Where keys come from.
+    pub keys: KeySource,
     /// What decisions look at.
     pub context: Arc<Context>,
     /// The time that the command began.
@@ -42,11 +42,11 @@ impl Site {
         let config = Config::load(config)?;
         // A log that was started before goes on as it is.
         let _ = telemetry::start_log(&config.log);
-        let master = Arc::new(load_master(&config.keys.master_file)?);
-        let context = Arc::new(config.context(Arc::clone(&master))?);
+        let keys: KeySource = Arc::new(load_master(&config.keys.master_file)?).into();
+        let context = Arc::new(config.context(keys.clone())?);
         Ok(Self {
             config: Arc::new(config),
-            master,
+            keys,
             context,
             now: clock::clock(),
         })
@@ -60,7 +60,7 @@ impl Site {
     pub fn as_node(self, node: u16) -> Result<Self, Fault> {
         let mut config = Config::clone(&self.config);
         config.node.id = node;
-        let context = Arc::new(config.context(Arc::clone(&self.master))?);
+        let context = Arc::new(config.context(self.keys.clone())?);
         Ok(Self {
             config: Arc::new(config),
             context,

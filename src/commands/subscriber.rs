@@ -250,7 +250,7 @@ impl Import<'_> {
                     let number = line_of(&record);
                     Fault::Failure(format!("line {number} changed while it was imported"))
                 })?;
-                let line = line.import(&self.site.master);
+                let line = line.import(self.site.keys.named());
                 chunk.push(line.map_err(|error| Fault::Failure(error.to_string()))?);
             }
             if chunk.len() >= CHUNK_MAX || (!more && !chunk.is_empty()) {

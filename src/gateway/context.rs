@@ -5,15 +5,18 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use crate::auth::aes_key::AesKey;
 use crate::auth::iccid::Iccid;
+use crate::auth::named_keys::{NamedKeys, derive_named};
 use crate::auth::sealed_keys::{KeyPlace, unseal_keys};
 use crate::auth::secured_packet::{KeyProfile, KeyRecord};
-use crate::auth::sim_keys::{Direction, Master, SimKeys, derive, derive_named};
+use crate::auth::sim_keys::{Direction, SimKeys};
 use crate::dialogue::texts::Texts;
 use crate::domain::ids::{BadId, PurseId, SubscriberId};
 use crate::domain::money::Currency;
 use crate::domain::pin::Pin;
 use crate::domain::subscriber::Line;
+use crate::gateway::key_source::KeySource;
 use crate::gateway::policy::Policy;
 use crate::sv::mac::MacKey;
 use crate::sv::transfer::TransferKeys;
@@ -24,7 +27,7 @@ pub struct Context {
     pub policy: Policy,
     /// What is said to subscribers.
     pub texts: Texts,
-    master: Arc<Master>,
+    keys: KeySource,
     profiles: BTreeMap<Arc<str>, Profiles>,
     decoy: KeyRecord,
     purses: NodePurses,
@@ -53,14 +56,13 @@ struct PurseKeys {
 }
 
 impl NodePurses {
-    /// The purses of `node` under the keys of `master`.
-    fn of(node: u16, master: &Master) -> Result<Self, BadId> {
+    /// The purses of `node` under `named` keys.
+    fn of(node: u16, named: &NamedKeys) -> Result<Self, BadId> {
         let purses = Currency::all().map(|currency| {
             let lane_name: PurseId = format!("lane.{node}.{currency}").parse()?;
             let pos_name: PurseId = format!("pos.{node}.{currency}").parse()?;
-            let key = |label, context: &str| {
-                MacKey::new(&derive_named(master, label, context.as_bytes()))
-            };
+            let key =
+                |label, context: &str| MacKey::new(&derive_named(named, label, context.as_bytes()));
             let keys = PurseKeys {
                 lane: key("sv-lane", lane_name.as_str()),
                 pos: key("sv-pos", pos_name.as_str()),
@@ -102,26 +104,19 @@ impl Context {
         node: u16,
         policy: Policy,
         texts: Texts,
-        master: Arc<Master>,
+        keys: impl Into<KeySource>,
         standard: Profiles,
     ) -> Result<Self, BadId> {
-        let decoy_card = Iccid::from_ef_octets(DECOY_CARD).ok();
-        let keys = match decoy_card {
-            Some(iccid) => derive(&master, &iccid, 1, Direction::Mo),
-            None => SimKeys {
-                kic: crate::auth::aes_key::AesKey::Aes128([0; 16]),
-                kid: crate::auth::aes_key::AesKey::Aes128([0; 16]),
-            },
-        };
-        let purses = NodePurses::of(node, &master)?;
+        let keys: KeySource = keys.into();
+        let purses = NodePurses::of(node, keys.named())?;
         let decoy = KeyRecord {
             profile: standard.orders,
-            keys,
+            keys: decoy_keys(keys.named()),
         };
         Ok(Self {
             policy,
             texts,
-            master,
+            keys,
             profiles: [(STANDARD_PROFILE.into(), standard)].into(),
             decoy,
             purses,
@@ -140,28 +135,39 @@ impl Context {
         self.profiles.keys()
     }
 
-    /// The keys under which this line's SIM sends orders or takes confirmations; none when the line
-    /// has no card, its card's profile is no longer configured, or its imported keys can't be opened.
-    #[must_use]
-    pub fn sim_keys(&self, line: &Line, direction: Direction) -> Option<KeyRecord> {
-        let iccid: Iccid = line.iccid.as_deref()?.parse().ok()?;
-        let profiles = self.profiles.get(&line.profile)?;
+    /// The keys under which this line's SIM sends orders or takes confirmations.
+    ///
+    /// # Errors
+    ///
+    /// [`NoKeys`]: there are none, or not yet.
+    pub fn sim_keys(&self, line: &Line, direction: Direction) -> Result<KeyRecord, NoKeys> {
+        let iccid = line.iccid.as_deref().and_then(|iccid| iccid.parse().ok());
+        let iccid: Iccid = iccid.ok_or(NoKeys::None)?;
+        let profiles = self.profiles.get(&line.profile).ok_or(NoKeys::None)?;
         let profile = match direction {
             Direction::Mo => profiles.orders,
             Direction::Mt => profiles.confirmations,
         };
+        let place = KeyPlace {
+            iccid,
+            direction,
+            version: line.key_version,
+        };
         let keys = match &line.sealed_keys {
-            None => derive(&self.master, &iccid, line.key_version, direction),
+            None => self.keys.sim_keys(&place).ok_or(NoKeys::Away(place))?,
             Some(sealed) => {
-                let place = KeyPlace {
-                    iccid,
-                    direction,
-                    version: line.key_version,
-                };
-                unseal_keys(sealed_for(sealed, direction)?, &place, &self.master).ok()?
+                let sealed = sealed_for(sealed, direction).ok_or(NoKeys::None)?;
+                let opened = unseal_keys(sealed, &place, self.keys.named());
+                opened.map_err(|_| NoKeys::None)?
             }
         };
-        Some(KeyRecord { profile, keys })
+        Ok(KeyRecord { profile, keys })
+    }
+
+    /// Where keys come from, for who brings those that were [`NoKeys::Away`].
+    #[must_use]
+    pub const fn key_source(&self) -> &KeySource {
+        &self.keys
     }
 
     /// What is kept of a subscriber's PIN: without the master it can't be tried.
@@ -170,7 +176,7 @@ impl Context {
         let owner = subscriber.0.to_be_bytes();
         let context = [owner.as_slice(), pin.expose_digits().as_bytes()].concat();
         let context = Zeroizing::new(context);
-        *derive_named(&self.master, "ussd-pin", &context)
+        *derive_named(self.keys.named(), "ussd-pin", &context)
     }
 
     /// A record like any other, for senders that nobody is registered under.
@@ -197,7 +203,26 @@ impl Context {
     ///
     /// As [`Self::new`].
     pub fn purses_of(&self, node: u16) -> Result<NodePurses, BadId> {
-        NodePurses::of(node, &self.master)
+        NodePurses::of(node, self.keys.named())
+    }
+}
+
+/// Why a line's SIM can't be spoken with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoKeys {
+    /// The line has no card, its card's profile is no longer configured, or its imported keys can't
+    /// be opened.
+    None,
+    /// The keys of this place are in the token, and have to be brought first.
+    Away(KeyPlace),
+}
+
+/// Keys of no card, for packets of senders that nobody is registered under.
+fn decoy_keys(named: &NamedKeys) -> SimKeys {
+    let key = |label| AesKey::Aes128(*derive_named(named, label, &[]));
+    SimKeys {
+        kic: key("decoy-kic"),
+        kid: key("decoy-kid"),
     }
 }
 
@@ -220,5 +245,3 @@ fn sealed_for(column: &[u8], direction: Direction) -> Option<&[u8]> {
 
 /// The profile of cards whose import names none.
 pub const STANDARD_PROFILE: &str = "standard";
-/// ICCID 8900000000000000003 in EF form: of no operator, and with a right check digit.
-const DECOY_CARD: [u8; 10] = [0x98, 0, 0, 0, 0, 0, 0, 0, 0, 0xF3];

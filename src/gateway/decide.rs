@@ -41,10 +41,12 @@ pub fn decide_batch(world: &mut World, proved: Vec<Proved>, context: &Context) -
         if matches!(member, Proved::Other(Member::ImportLines(_))) {
             imports.push((place, member));
         } else {
+            world.missed.member = place;
             decided.push((place, decide(world, member, context)));
         }
     }
     for (place, member) in imports {
+        world.missed.member = place;
         decided.push((place, decide(world, member, context)));
     }
     decided.sort_unstable_by_key(|(place, _)| *place);

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use self::opening::{open, open_short};
 use crate::auth::Authentic;
 use crate::auth::command::CommandPacket;
+use crate::auth::sealed_keys::KeyPlace;
 use crate::dialogue::secured_order::tlv::TlvError;
 use crate::dialogue::secured_order::{SecuredOrder, Wanted};
 use crate::dialogue::sms_command::{self, Command, CommandError};
@@ -71,6 +72,8 @@ pub enum Said {
         /// What is wanted.
         wish: UssdWish,
     },
+    /// A packet whose keys are not at hand: once they are, it is proven.
+    Keyless(KeyPlace),
     /// A packet that nobody's SIM made; the class of the check that failed.
     Forged(&'static str),
     /// A part of a message that is not whole, or that was whole before.
@@ -217,6 +220,9 @@ pub fn prove(world: &mut World, member: Member, context: &Context) -> Proved {
         },
         Content::Unreadable => Said::Unreadable,
     };
+    if let Said::Keyless(place) = &said {
+        world.missed.note(*place);
+    }
     Proved::Arrival(Box::new(ProvenArrival { arrival, said }))
 }
 
@@ -333,6 +339,7 @@ fn said_wants(world: &World, proven: &ProvenArrival, wants: &mut Wants) {
         }
         Said::Text { .. }
         | Said::Ussd { .. }
+        | Said::Keyless(_)
         | Said::Forged(_)
         | Said::Waiting
         | Said::BadPart

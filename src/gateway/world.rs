@@ -4,6 +4,7 @@
 //! members are decided on it one after the other, and what changed is written whole. If the commit
 //! fails it is dropped: nothing here outlives its batch.
 
+mod missed;
 mod news;
 mod wants;
 
@@ -31,6 +32,7 @@ use crate::sms::reassembly::{PartKey, PartSet};
 use crate::sv::log::LogRecord;
 use crate::sv::purse::Purse;
 
+pub use self::missed::{MissedBy, MissedKeys};
 pub use self::news::{KeyEvent, Moved, Notice};
 pub use self::wants::Wants;
 
@@ -213,6 +215,8 @@ pub struct World {
     pub key_events: Vec<KeyEvent>,
     /// New states made now.
     pub moved: Vec<Moved>,
+    /// Keys that were not at hand: then nothing of this is stored.
+    pub missed: MissedKeys,
 }
 
 /// A number or a card that a subscriber holds from now on.
@@ -294,6 +298,7 @@ impl World {
             notices: Vec::new(),
             key_events: Vec::new(),
             moved: Vec::new(),
+            missed: MissedKeys::default(),
         }
     }
 

@@ -8,8 +8,7 @@ use crate::gateway::context::Context;
 use crate::gateway::decide;
 use crate::gateway::member::{Member, Outcome};
 use crate::gateway::prove::{Proved, first_wants, further_wants, prove};
-use crate::gateway::world::Wants;
-use crate::gateway::world::World;
+use crate::gateway::world::{MissedBy, Wants, World};
 use crate::store::connection::{Around, Broken, Connection};
 use crate::store::link::Link;
 use crate::store::locks::{self, Locked};
@@ -47,6 +46,8 @@ pub(super) enum Failed {
     Before(StoreError),
     /// Another transaction was in the way, and nothing was stored: it may go well at once.
     Again(StoreError),
+    /// Keys of SIMs were not at hand, and nothing was stored: who needs which.
+    Keyless(MissedBy),
     /// Another process goes on as the node, or what this one committed is gone: it must not write any
     /// more. What to tell.
     TakenOver(String),
@@ -64,6 +65,7 @@ impl From<Failed> for StoreError {
             Failed::Before(error) | Failed::Again(error) => error,
             Failed::TakenOver(why) => Self::Unavailable(why),
             Failed::AtCommit { broken, .. } => Self::Unavailable(broken.to_string()),
+            Failed::Keyless(_) => Self::Unavailable("keys of a SIM are not at hand".to_owned()),
         }
     }
 }
@@ -161,6 +163,9 @@ impl Batch {
         };
         let count = members.len();
         let outcomes = decide::decide_batch(&mut world, proved, &self.context);
+        if let Some(missed) = world.missed.take() {
+            return Err(Failed::Keyless(missed));
+        }
         if world.is_untouched() && end != End::CommitAnyway {
             connection.roll_back().await;
             let committed = Committed {
@@ -301,8 +306,14 @@ impl Batch {
         let mut world = World::new(counters, (self.clock)());
         enter_all(&mut world, opened.unwrap_or_default())?;
         enter_all(&mut world, &rows)?;
-        let prove_one = |member: &Member| prove(&mut world, member.clone(), &self.context);
-        let proved: Vec<Proved> = members.iter().map(prove_one).collect();
+        let prove_one = |(place, member): (usize, &Member)| {
+            world.missed.member = place;
+            prove(&mut world, member.clone(), &self.context)
+        };
+        let proved: Vec<Proved> = members.iter().enumerate().map(prove_one).collect();
+        if let Some(missed) = world.missed.take() {
+            return Err(Failed::Keyless(missed));
+        }
         for _ in 0..ROUNDS_MAX {
             let mut wants = Wants::default();
             for member in &proved {

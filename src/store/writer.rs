@@ -10,6 +10,7 @@ use crate::gateway::member::Member;
 use crate::store::Waiting;
 use crate::store::batch::{Batch, Decided, End, Failed};
 use crate::store::connection::Broken;
+use crate::store::keyless::Keyless;
 use crate::store::link::Link;
 use crate::store::postgres::clocks::Offset;
 use crate::store::postgres::news;
@@ -45,6 +46,7 @@ pub(super) enum Writing {
 struct Desk<'a> {
     batch: Batch,
     told: Told,
+    keyless: Keyless,
     /// Held over each batch.
     gate: &'a Mutex<()>,
 }
@@ -97,7 +99,8 @@ impl Writer {
             } => {
                 let gate = Mutex::new(());
                 let stop = tokio::sync::Notify::new();
-                let desk = Desk::new(batch, told, &gate);
+                let (keyless, bringer) = Keyless::open(batch.context.key_source().clone());
+                let desk = Desk::new(batch, told, keyless, &gate);
                 let deciding = async {
                     let mut link = Link::file(connection);
                     let result = desk.decide_for_ever(&mut link, waiting).await;
@@ -106,7 +109,11 @@ impl Writer {
                     result
                 };
                 let checkpointing = checkpoint_for_ever(checkpoints, &gate, &stop);
-                tokio::try_join!(deciding, checkpointing).map(|_| ())
+                let bringing = async {
+                    bringer.run().await;
+                    Ok(())
+                };
+                tokio::try_join!(deciding, checkpointing, bringing).map(|_| ())
             }
             Writing::Postgres(cluster, link) => {
                 Box::pin(on_primary(cluster, link, batch, waiting, told)).await
@@ -134,9 +141,10 @@ async fn on_primary(
         }),
         watch,
     };
+    let (keyless, bringer) = Keyless::open(batch.context.key_source().clone());
     let deciding = async {
         let gate = Mutex::new(());
-        let desk = Desk::new(batch, telling, &gate);
+        let desk = Desk::new(batch, telling, keyless, &gate);
         let result = desk.decide_for_ever(&mut link, waiting).await;
         link.close().await;
         result
@@ -148,6 +156,7 @@ async fn on_primary(
             news::listen(&cluster, node, &offset, &on_commit),
             news::remind(&on_commit),
             offset.tell(&cluster, node, &clock),
+            bringer.run(),
         );
     };
     let working = async {
@@ -160,9 +169,24 @@ async fn on_primary(
     result
 }
 
+/// What the writer has to do next.
+enum Came {
+    /// Someone has keys by now.
+    Back(Waiting),
+    /// So many new ones; 0 when there will be none any more.
+    New(usize),
+    /// Nobody.
+    Nobody,
+}
+
 impl<'a> Desk<'a> {
-    const fn new(batch: Batch, told: Told, gate: &'a Mutex<()>) -> Self {
-        Self { batch, told, gate }
+    const fn new(batch: Batch, told: Told, keyless: Keyless, gate: &'a Mutex<()>) -> Self {
+        Self {
+            batch,
+            told,
+            keyless,
+            gate,
+        }
     }
 
     async fn decide_for_ever(
@@ -172,16 +196,21 @@ impl<'a> Desk<'a> {
     ) -> Result<(), StoreError> {
         let mut taken = Vec::with_capacity(BATCH_MAX);
         loop {
-            let coming = waiting.recv_many(&mut taken, BATCH_MAX);
-            match tokio::time::timeout(KEPT_EVERY, coming).await {
-                Ok(0) => return Ok(()),
-                Ok(_) => {}
-                Err(_) => {
+            let came = tokio::select! {
+                back = self.keyless.next() => Came::Back(back),
+                count = waiting.recv_many(&mut taken, BATCH_MAX) => Came::New(count),
+                () = tokio::time::sleep(KEPT_EVERY) => Came::Nobody,
+            };
+            match came {
+                Came::Back(back) => taken.push(back),
+                Came::New(0) => return Ok(()),
+                Came::New(_) => {}
+                Came::Nobody => {
                     keep(link).await?;
                     continue;
                 }
             }
-            gather(&mut waiting, &mut taken).await;
+            gather(&mut waiting, &mut self.keyless, &mut taken).await;
             let open = self.gate.lock().await;
             taken.retain(Waiting::take);
             let served = self.serve(link, &mut taken).await;
@@ -210,6 +239,11 @@ impl<'a> Desk<'a> {
                 self.told.failed();
                 refuse(taken, &error);
                 Ok(())
+            }
+            Err(Failed::Keyless(missed)) => {
+                self.keyless.park(taken, missed);
+                // Every round parks somebody: the rest is decided in the end.
+                Box::pin(self.serve(link, taken)).await
             }
             Err(Failed::TakenOver(why)) => {
                 let error = StoreError::Unavailable(why);
@@ -312,18 +346,26 @@ impl<'a> Desk<'a> {
 async fn keep(link: &mut Link) -> Result<(), StoreError> {
     match link.keep().await {
         Err(Failed::TakenOver(why)) => Err(StoreError::Unavailable(why)),
-        Ok(()) | Err(Failed::Before(_) | Failed::Again(_) | Failed::AtCommit { .. }) => Ok(()),
+        Ok(())
+        | Err(
+            Failed::Before(_) | Failed::Again(_) | Failed::Keyless(_) | Failed::AtCommit { .. },
+        ) => Ok(()),
     }
 }
 
 /// Who was just answered asks again at once: lets them come into this batch, for as long as each
 /// turn of the others brings some.
-async fn gather(waiting: &mut mpsc::Receiver<Waiting>, taken: &mut Vec<Waiting>) {
+async fn gather(
+    waiting: &mut mpsc::Receiver<Waiting>,
+    keyless: &mut Keyless,
+    taken: &mut Vec<Waiting>,
+) {
     for _ in 0..TURNS_MAX {
         tokio::task::yield_now().await;
         let before = taken.len();
         while taken.len() < BATCH_MAX {
-            let Ok(next) = waiting.try_recv() else { break };
+            let next = keyless.try_next().or_else(|| waiting.try_recv().ok());
+            let Some(next) = next else { break };
             taken.push(next);
         }
         if taken.len() == before {

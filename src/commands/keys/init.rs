@@ -26,7 +26,7 @@ pub(super) fn run(args: &InitArgs, output: &mut dyn Write, err: &mut dyn Write) 
     let path = args.out.display();
     let (status, written) = match init(&args.out) {
         Ok(master) => {
-            let check_value = hex::encode(master.check_value());
+            let check_value = hex::encode(master.named().check_value());
             let written = if args.json {
                 let made = serde_json::json!({
                     "file": args.out.to_string_lossy(), "check_value": check_value,
@@ -125,7 +125,7 @@ mod tests {
             0o600
         );
         let master = load_master(&path).unwrap_or_else(|error| panic!("{error}"));
-        assert!(said.contains(&hex::encode(master.check_value())));
+        assert!(said.contains(&hex::encode(master.named().check_value())));
         assert!(!said.contains(fs::read_to_string(&path).unwrap().trim_end()));
     }
 

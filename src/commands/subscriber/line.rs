@@ -12,8 +12,9 @@ use zeroize::Zeroizing;
 
 use crate::auth::aes_key::AesKey;
 use crate::auth::iccid::Iccid;
+use crate::auth::named_keys::NamedKeys;
 use crate::auth::sealed_keys::{KeyPlace, seal_keys};
-use crate::auth::sim_keys::{Direction, Master, SimKeys};
+use crate::auth::sim_keys::{Direction, SimKeys};
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::msisdn::Msisdn;
 use crate::domain::subscriber::Standing;
@@ -131,13 +132,13 @@ pub struct CheckedLine<'r> {
 }
 
 impl CheckedLine<'_> {
-    /// The line as the books take it, imported keys sealed under `master` with random nonces.
+    /// The line as the books take it, imported keys sealed with random nonces.
     /// Both directions have the imported pair: their addresses keep them apart.
     ///
     /// # Errors
     ///
     /// [`NotSealed`] when the system has no random octets, or the cipher refuses.
-    pub fn import(&self, master: &Master) -> Result<LineImport, NotSealed> {
+    pub fn import(&self, named: &NamedKeys) -> Result<LineImport, NotSealed> {
         let sealed_keys = match self.keys {
             None => None,
             Some((kic, kid)) => {
@@ -153,7 +154,7 @@ impl CheckedLine<'_> {
                         kic: key(kic).map_err(|_| NotSealed)?,
                         kid: key(kid).map_err(|_| NotSealed)?,
                     };
-                    seal_keys(&keys, &place, nonce, master).map_err(|_| NotSealed)
+                    seal_keys(&keys, &place, nonce, named).map_err(|_| NotSealed)
                 };
                 let column = sealed_column(&sealed(Direction::Mo)?, &sealed(Direction::Mt)?);
                 Some(Arc::from(column.ok_or(NotSealed)?))
@@ -271,9 +272,10 @@ const IMSI_MAX: usize = 15;
 mod tests {
     use super::*;
     use crate::auth::sealed_keys::unseal_keys;
+    use crate::auth::sim_keys::Master;
 
-    fn master() -> Master {
-        Master::new(&[7; 32])
+    fn named() -> Arc<NamedKeys> {
+        Arc::clone(Master::new(&[7; 32]).named())
     }
 
     fn known() -> Known {
@@ -294,7 +296,7 @@ mod tests {
         let line = known().check(&record, with_keys(), &mut |column, problem| {
             panic!("{column}: {problem}")
         });
-        line.unwrap().import(&master()).unwrap()
+        line.unwrap().import(&named()).unwrap()
     }
 
     #[test]
@@ -310,16 +312,16 @@ mod tests {
         };
         for (sealed, direction) in [(orders, Direction::Mo), (confirmations, Direction::Mt)] {
             let place = KeyPlace { direction, ..place };
-            let keys = unseal_keys(sealed, &place, &master()).ok().unwrap();
+            let keys = unseal_keys(sealed, &place, &named()).ok().unwrap();
             assert_eq!(hex::encode(keys.kic.expose_octets()), kic);
             assert_eq!(hex::encode(keys.kid.expose_octets()), kid);
             let other = KeyPlace {
                 version: 4,
                 ..place
             };
-            assert!(unseal_keys(sealed, &other, &master()).is_err());
+            assert!(unseal_keys(sealed, &other, &named()).is_err());
         }
-        assert!(unseal_keys(confirmations, &place, &master()).is_err());
+        assert!(unseal_keys(confirmations, &place, &named()).is_err());
         assert_ne!(
             import(kic, &kid).sealed_keys.unwrap(),
             column,
@@ -347,7 +349,7 @@ mod tests {
             let line = known().check(&record, layout, &mut |column, problem| {
                 told = format!("{column}: {problem}");
             });
-            line.map(|line| line.import(&master()).unwrap().profile.to_string())
+            line.map(|line| line.import(&named()).unwrap().profile.to_string())
                 .ok_or(told)
         };
         assert_eq!(profile(&[], ""), Ok("standard".into()));

@@ -35,7 +35,8 @@ pub(super) fn arrived(world: &mut World, proven: ProvenArrival, context: &Contex
             return ussd::arrived(world, &arrival, subscriber, &wish, context);
         }
         Said::Forged(class) => (None, ArrivalEnd::Forged(class)),
-        Said::Waiting => (None, ArrivalEnd::Waiting),
+        // What waits for keys is not decided: the batch is undone.
+        Said::Keyless(_) | Said::Waiting => (None, ArrivalEnd::Waiting),
         Said::TooManyParts => (None, ArrivalEnd::Refused(Refusal::TooMany)),
         Said::BadPart | Said::Unreadable => (None, ArrivalEnd::Ignored),
     };

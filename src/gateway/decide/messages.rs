@@ -78,8 +78,8 @@ pub(super) fn claimed(world: &mut World, rows: &[OutboxId], context: &Context) -
 fn sealed_anew(world: &mut World, row: &OutboxRow, context: &Context) -> Option<ShortMessage> {
     let line = world.by_msisdn.get(&row.to);
     let line = line.and_then(|subscriber| world.lines.get(subscriber))?;
-    let (counter, message) = secured::reseal(line, &row.message, context)?;
     let subscriber = line.subscriber;
+    let (counter, message) = secured::reseal(world, subscriber, &row.message, context)?;
     world.lines.change(&subscriber)?.mt_counter = counter;
     Some(message)
 }

@@ -18,7 +18,7 @@ use crate::domain::purchase::State;
 use crate::domain::recent::{ByReference, Referenced};
 use crate::domain::refusal::Refusal;
 use crate::domain::subscriber::{FromSim, Line};
-use crate::gateway::context::Context;
+use crate::gateway::context::{Context, NoKeys};
 use crate::gateway::decide::pay::{self, Goods, Order};
 use crate::gateway::decide::speech;
 use crate::gateway::identity;
@@ -314,7 +314,8 @@ fn say(world: &mut World, place: &Place<'_>, purchase: PurchaseId, context: &Con
 /// Seals an answer under the next counter towards the SIM: that counter, and the message. None when
 /// the SIM has no card, no key or no counter left, or the packet had no reference.
 pub(super) fn seal(
-    line: &Line,
+    world: &mut World,
+    subscriber: SubscriberId,
     saying: &Saying<'_>,
     words: &str,
     context: &Context,
@@ -330,21 +331,36 @@ pub(super) fn seal(
         purchase: saying.purchase,
         text,
     };
-    let record = context.sim_keys(line, Direction::Mt)?;
-    sealed(line, &reply.encode(), &record)
+    let record = keys_to(world, subscriber, context)?;
+    sealed(world.lines.get(&subscriber)?, &reply.encode(), &record)
 }
 
 /// A sealed answer once more, under the next counter: others may have reached the card since. None
 /// when it was not sealed for the card that the line has now, or no counter is left.
 pub(super) fn reseal(
-    line: &Line,
+    world: &mut World,
+    subscriber: SubscriberId,
     message: &ShortMessage,
     context: &Context,
 ) -> Option<(u64, ShortMessage)> {
     let packet = message.user_data.strip_prefix(COMMAND_HEADER)?;
-    let record = context.sim_keys(line, Direction::Mt)?;
+    let record = keys_to(world, subscriber, context)?;
     let opened = open_command(packet, &record).ok()?.into_inner();
-    sealed(line, &opened.data, &record)
+    sealed(world.lines.get(&subscriber)?, &opened.data, &record)
+}
+
+/// The keys towards a subscriber's SIM. Those that are not at hand undo what is decided here: it is
+/// decided again when they are.
+fn keys_to(world: &mut World, subscriber: SubscriberId, context: &Context) -> Option<KeyRecord> {
+    let line = world.lines.get(&subscriber)?;
+    match context.sim_keys(line, Direction::Mt) {
+        Ok(record) => Some(record),
+        Err(NoKeys::None) => None,
+        Err(NoKeys::Away(place)) => {
+            world.missed.note(place);
+            None
+        }
+    }
 }
 
 /// Whether a message is a sealed answer.

@@ -320,15 +320,16 @@ fn sealed_or_plain(
     let Some(to) = line.msisdn.or(sender) else {
         return;
     };
-    let words = context.texts.render(language(line), saying.reply);
-    let sealed = secured::seal(line, saying, &words, context);
+    let language = language(line);
+    let words = context.texts.render(language, saying.reply);
+    let sealed = secured::seal(world, subscriber, saying, &words, context);
     let message = if let Some((counter, message)) = sealed {
         if let Some(line) = world.lines.change(&subscriber) {
             line.mt_counter = counter;
         }
         message
     } else {
-        text(language(line), way.smsc, saying.reply, context)
+        text(language, way.smsc, saying.reply, context)
     };
     send(world, way, to, message, context);
 }

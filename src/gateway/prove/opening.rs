@@ -8,16 +8,17 @@ use crate::auth::sim_keys::Direction;
 use crate::auth::{Authentic, Refusal};
 use crate::dialogue::secured_order::SecuredOrder;
 use crate::domain::ids::SubscriberId;
-use crate::gateway::context::Context;
+use crate::gateway::context::{Context, NoKeys};
 use crate::gateway::member::Arrival;
 use crate::gateway::world::World;
 
 /// Proves a packet. A stranger's costs as much time as a forger's.
 pub(super) fn open(world: &World, arrival: &Arrival, packet: &[u8], context: &Context) -> Said {
-    let Some((subscriber, record)) = card_of(world, arrival, context) else {
-        return Said::Forged(refuse_stranger(packet, context.decoy()).class());
-    };
-    opened(subscriber, open_command(packet, &record))
+    match card_of(world, arrival, context) {
+        Ok((subscriber, record)) => opened(subscriber, open_command(packet, &record)),
+        Err(NoKeys::Away(place)) => Said::Keyless(place),
+        Err(NoKeys::None) => Said::Forged(refuse_stranger(packet, context.decoy()).class()),
+    }
 }
 
 /// The same by USSD.
@@ -27,10 +28,11 @@ pub(super) fn open_short(
     octets: &[u8],
     context: &Context,
 ) -> Said {
-    let Some((subscriber, record)) = card_of(world, arrival, context) else {
-        return Said::Forged(refuse_short_stranger(octets, context.decoy()).class());
-    };
-    opened(subscriber, open_short_order(octets, &record))
+    match card_of(world, arrival, context) {
+        Ok((subscriber, record)) => opened(subscriber, open_short_order(octets, &record)),
+        Err(NoKeys::Away(place)) => Said::Keyless(place),
+        Err(NoKeys::None) => Said::Forged(refuse_short_stranger(octets, context.decoy()).class()),
+    }
 }
 
 /// The subscriber who has the sender's number, and the keys of the card.
@@ -38,13 +40,14 @@ fn card_of(
     world: &World,
     arrival: &Arrival,
     context: &Context,
-) -> Option<(SubscriberId, KeyRecord)> {
-    let line = arrival
+) -> Result<(SubscriberId, KeyRecord), NoKeys> {
+    let subscriber = arrival
         .sender
-        .and_then(|sender| world.by_msisdn.get(&sender))
-        .and_then(|subscriber| world.lines.get(subscriber))?;
+        .and_then(|sender| world.by_msisdn.get(&sender));
+    let line = subscriber.and_then(|subscriber| world.lines.get(subscriber));
+    let line = line.ok_or(NoKeys::None)?;
     let record = context.sim_keys(line, Direction::Mo)?;
-    Some((line.subscriber, record))
+    Ok((line.subscriber, record))
 }
 
 fn opened(subscriber: SubscriberId, packet: Result<Authentic<CommandPacket>, Refusal>) -> Said {
