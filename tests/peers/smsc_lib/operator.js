@@ -160,11 +160,13 @@ function loadPurse(binary, config, reference) {
   svgate(binary, ['purse', 'load', ...money, '--config', config]);
 }
 
-/** Sets one gateway on SQLite up in `dir`, which is empty, for so many orders. */
-async function prepare(binary, dir, orders) {
+/**
+ * Sets one gateway up in `dir`, which has no operator's files yet, for so many orders; its books are in
+ * an SQLite file, unless `store` says where.
+ */
+async function prepare(binary, dir, orders, store = '[store]\npath = "svgate.db"') {
   const [smpp, http, metrics] = await freePorts(3);
   const config = path.join(dir, 'svgate.toml');
-  const store = '[store]\npath = "svgate.db"';
   writeFileSync(config, configFile({
     node: 7, store, secrets: '.', smsc: 'peer', ports: { smpp, http, metrics },
   }));
