@@ -72,7 +72,7 @@ class Run extends Outages {
     await this.walFull();
     await this.readOnly();
     await this.settle(this.server.books());
-    checkProofs(this.checks, this.given.svgate, this.site.config);
+    await checkProofs(this.checks, this.given.svgate, this.site.config);
     return this.report();
   }
 }

@@ -7,6 +7,10 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 SVGATE=$(realpath "${SVGATE:-../../target/release/svgate}")
+if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
+  echo "no PostgreSQL server is installed here (Debian: postgresql)"
+  exit 77
+fi
 DIR=$(mktemp -d)
 if [[ ${KEEP:-} == 1 ]]; then
   echo "kept: $DIR"

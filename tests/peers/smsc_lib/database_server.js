@@ -66,7 +66,7 @@ class DatabaseServer {
     init.push('--wal-segsize=1', '--no-sync');
     if (wal !== null) init.push('--waldir', ownFolder(wal));
     runAsServer([path.join(programs(), 'initdb'), ...init]);
-    const server = new DatabaseServer(dir, data, await freePort(), settings);
+    const server = new this(dir, data, await freePort(), settings);
     await server.start();
     server.sql(`create role ${GATEWAY} login`);
     server.sql(`create database ${GATEWAY} owner ${GATEWAY}`);
@@ -152,4 +152,6 @@ class DatabaseServer {
   }
 }
 
-module.exports = { DatabaseServer, ownFolder, runAsServer };
+module.exports = {
+  DatabaseServer, asServer, ownFolder, programs, runAsServer,
+};

@@ -22,6 +22,8 @@ class MessageCentre extends EventEmitter {
     this.account = account;
     /** Says of each submit_sm whether it comes too fast: a real SMSC throttles now and then. */
     this.throttles = () => false;
+    /** Says of a delivery that shall come again whether its time is over. */
+    this.givesUp = () => false;
     this.next = next;
     this.session = null;
     this.unanswered = new Map();
@@ -141,7 +143,7 @@ class MessageCentre extends EventEmitter {
   }
 
   answer(delivery, status) {
-    if (status === QUEUE_FULL) {
+    if (status === QUEUE_FULL && !this.givesUp(delivery)) {
       this.counts.comeAgain += 1;
       this.waiting += 1;
       setTimeout(() => {

@@ -14,7 +14,7 @@ function purchaseReference(purchase) {
 /** What can stand in a reply. */
 const WORDS = {
   amount: '[\\d.]+', merchant: '[^:]+', units: '\\d+', item: '\\w+', ref: '\\w{6}',
-  time: '\\d\\d:\\d\\d', code: '\\d+', order: '.+',
+  time: '\\d\\d:\\d\\d', code: '\\d+', order: '.+', hours: '\\d+',
 };
 const KINDS = [
   ['paid', 'Paid {amount} EUR to {merchant}: {units} x {item}. It goes on your bill. Ref {ref}'],
@@ -28,6 +28,8 @@ const KINDS = [
   ['unknown_short_code', 'There is no {code}. '
     + 'Please check the number on the machine. Nothing was paid.'],
   ['over_plain_cap', 'Above {amount} EUR please order from the SIM menu. Nothing was paid.'],
+  ['plain_rests', 'After a fault of ours, orders by text rest for {hours} h. '
+    + 'Nothing was paid. The SIM menu works.'],
   ['not_billable', 'This number has no bill that purchases can go on. Nothing was paid.'],
 ].map(([kind, form]) => [kind, formOf(form)]);
 
