@@ -6,10 +6,10 @@ const { execFileSync, spawn } = require('node:child_process');
 const {
   chmodSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync,
 } = require('node:fs');
-const net = require('node:net');
 const path = require('node:path');
 
 const { postgresBooks } = require('./book_claims');
+const { freePorts } = require('./free_ports');
 
 const VERSIONS = '/usr/lib/postgresql';
 const USER = 'postgres';
@@ -17,7 +17,7 @@ const USER = 'postgres';
 const GATEWAY = 'svgate';
 const ANSWERS_WITHIN_MS = 20_000;
 /** Reached by TCP alone, as a gateway's database is. */
-const SETTINGS = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'shared_buffers=32MB'];
+const SETTINGS = ['listen_addresses=127.0.0.1', 'unix_socket_directories='];
 
 const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
@@ -48,14 +48,6 @@ function ownFolder(folder) {
   return folder;
 }
 
-async function freePort() {
-  const server = net.createServer();
-  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
-  const { port } = server.address();
-  await new Promise((resolve) => { server.close(resolve); });
-  return port;
-}
-
 class DatabaseServer {
   /** `data` and `wal` are folders, empty or not there yet; `settings` are as on the command line. */
   static async make({ dir, data, wal = null, settings = [] }) {
@@ -66,7 +58,8 @@ class DatabaseServer {
     init.push('--wal-segsize=1', '--no-sync');
     if (wal !== null) init.push('--waldir', ownFolder(wal));
     runAsServer([path.join(programs(), 'initdb'), ...init]);
-    const server = new this(dir, data, await freePort(), settings);
+    const [port] = await freePorts(1);
+    const server = new this(dir, data, port, settings);
     await server.start();
     server.sql(`create role ${GATEWAY} login`);
     server.sql(`create database ${GATEWAY} owner ${GATEWAY}`);

@@ -4,10 +4,10 @@
 
 const { execFileSync } = require('node:child_process');
 const { chmodSync, writeFileSync } = require('node:fs');
-const net = require('node:net');
 const path = require('node:path');
 
 const { CAP_MINOR, FEE_MINOR, MACHINES, merchantFile } = require('./catalogue');
+const { freePorts } = require('./free_ports');
 const { phoneOf, phonesFor } = require('./orders');
 const { iccidOf } = require('./sim_card');
 const { euros } = require('./texts');
@@ -15,16 +15,6 @@ const { euros } = require('./texts');
 const ACCOUNT = { systemId: 'svgate', password: 'pw4tests' };
 const CREDIT_MINOR = 10_000_000;
 const LOADED = '1000000.00';
-
-/** Ports that nobody listens on just now. */
-async function freePorts(count) {
-  const servers = await Promise.all(Array.from({ length: count }, () => new Promise((resolve) => {
-    const server = net.createServer().listen(0, '127.0.0.1', () => resolve(server));
-  })));
-  const ports = servers.map((server) => server.address().port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => { server.close(resolve); })));
-  return ports;
-}
 
 /**
  * One node's configuration; `store` is the section that says where the books are. Key and password are looked for in
