@@ -50,7 +50,7 @@ class Run extends Outages {
   }
 
   async full() {
-    await this.holdMachine();
+    await this.makeReady();
     const filler = new Filler(this.disk);
     await this.saysSo('disk full');
     filler.remove();
@@ -58,7 +58,7 @@ class Run extends Outages {
   }
 
   async failingWrites() {
-    await this.holdMachine();
+    await this.makeReady();
     const fault = new Injected(this.gateway.child.pid, WRITES, 'EIO', this.books);
     fault.start();
     await this.saysSo('writes fail');

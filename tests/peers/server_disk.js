@@ -26,7 +26,7 @@ class Run extends Outages {
 
   /** An outage: what the gateway does, and the line that it logs. Returns what `begin` did. */
   async outage(phase, line, begin) {
-    await this.holdMachine();
+    await this.makeReady();
     const before = readFileSync(this.log, 'utf8').length;
     const begun = begin();
     await this.saysSo(phase);

@@ -127,17 +127,20 @@ class Outages {
     });
   }
 
-  /** The machine has acks at hand of which it has said nothing yet. */
-  async holdMachine() {
+  /** Before an outage: the machine has acks at hand of which it has said nothing yet. */
+  async makeReady() {
     this.machine.held = true;
     await this.until(() => this.machine.waiting.length >= HELD);
+    this.before = {
+      refused: this.refusals[0x14] ?? 0,
+      unavailable: this.machine.unavailable,
+      failed: await this.failedCommits(),
+    };
   }
 
-  /** Meanwhile: 0x14, 503 to the machine, not ready, and the process lives. */
+  /** In an outage: 0x14, 503 to the machine, not ready, and the process lives. */
   async saysSo(phase) {
-    const refused = this.refusals[0x14] ?? 0;
-    const { unavailable } = this.machine;
-    const failed = await this.failedCommits();
+    const { refused, unavailable, failed } = this.before;
     const dead = () => this.gateway.crashes.length > 0;
     const said = await this.until(() => (this.refusals[0x14] ?? 0) >= refused + REFUSED, dead);
     this.claim(`${phase}: the SMSC is told 0x14`, said);
