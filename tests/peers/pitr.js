@@ -28,13 +28,9 @@ const { judge } = require('./pitr_claims');
 /** So many that no SIM sends more than a few. */
 const ORDERS = 1_500;
 const ORDERS_PER_S = 150;
-/** Orders that are settled when each thing happens, and how many may be made by then. */
-const FIRST_FILE = 100;
-const BACKUP = 150;
-const POINT = 220;
-const SECOND_FILE = 330;
-const LOSS = 450;
-const MOST = 500;
+/** Orders between one thing and the next, and how many may come while a thing is done. */
+const STEP = 100;
+const MEANWHILE = 40;
 /** More orders than one SIM makes after the point. */
 const COUNTER_MARGIN = 12;
 /** Longer than everything that was sent takes to be sent again. */
@@ -88,10 +84,11 @@ class Run {
     }
   }
 
-  /** Resolves when so many orders are settled; from then on they go on up to `most`. */
-  async settled(count, most) {
-    await this.until(`${count} orders settled`, () => this.phones.settled >= count);
-    this.most = most;
+  /** Resolves when so many more orders are settled; some come after them. */
+  async more(count) {
+    const from = this.phones.settled;
+    this.most = this.phones.at + count + MEANWHILE;
+    await this.until(`${count} more orders settled`, () => this.phones.settled >= from + count);
   }
 
   /** Runs a command of the operator's; rejects when it does not end well. */
@@ -145,18 +142,17 @@ class Run {
       this.due = Math.min(this.due + ORDERS_PER_S / 20, ORDERS_PER_S);
       this.centre.pump();
     }, 50);
-    this.most = FIRST_FILE + 1;
-    await this.settled(FIRST_FILE, POINT + 1);
+    await this.more(STEP);
     await this.operate('export', 'run');
-    await this.settled(BACKUP, POINT + 1);
+    await this.more(STEP / 2);
     await this.server.backUp();
     this.say('the base backup is made');
-    await this.settled(POINT, SECOND_FILE + 1);
+    await this.more(STEP / 2);
     await this.point();
-    await this.settled(SECOND_FILE, MOST);
+    await this.more(STEP);
     await this.operate('export', 'run');
     this.say('the second file is delivered');
-    await this.settled(LOSS, MOST);
+    await this.more(STEP);
     await this.until('the mark is beyond the point', () => this.marked() > this.seen.batch);
     await this.gateway.kill9();
     await this.server.lose();
@@ -168,7 +164,7 @@ class Run {
   async point() {
     const [machine] = this.machines;
     machine.held = true;
-    await this.until('acks are open', () => machine.waiting.length >= OPEN);
+    while (machine.waiting.length < OPEN) await this.more(STEP / 10);
     await this.server.markPoint(TARGET);
     const [{ batch }] = this.server.books()('select batch from node where node = 7');
     this.seen.batch = batch;
