@@ -212,6 +212,7 @@ impl Batch {
         match saved {
             Ok(_) => {
                 self.made.fetch_max(number, Ordering::Relaxed);
+                self.serving.works();
                 Ok(decided)
             }
             Err(broken) => Err(failed_to_save(broken, number, decided)),
@@ -381,6 +382,10 @@ fn refused(error: &sqlx::Error) -> StoreError {
             "the database's server has no room on its disk: make some, and it goes on by itself \
              ({error})"
         )),
+        Some(READ_ONLY) => StoreError::Unavailable(format!(
+            "the database's server takes no writes: see to default_transaction_read_only, or which \
+             server is the primary, and it goes on by itself ({error})"
+        )),
         _ => unavailable(error),
     }
 }
@@ -404,6 +409,8 @@ fn failed_to_save(broken: Broken, number: i64, decided: Decided) -> Failed {
 
 /// The SQLSTATE of a full disk.
 const DISK_FULL: &str = "53100";
+/// The SQLSTATE of a write in a transaction that may only read.
+const READ_ONLY: &str = "25006";
 /// What to do when commits that this process made are gone.
 const SET_BACK: &str = "commits that this node made are gone: the books were restored from a backup, \
                         or a server took over that never had them; end every node, and then declare \

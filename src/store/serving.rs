@@ -22,18 +22,34 @@ use crate::store::statements::Query;
 
 /// Whether this process is the one that serves as its node just now; clones are the same.
 #[derive(Clone, Debug, Default)]
-pub struct Serving(Arc<AtomicBool>);
+pub struct Serving(Arc<Told>);
+
+#[derive(Debug, Default)]
+struct Told {
+    holds: AtomicBool,
+    /// The log says that messages wait, and no commit went well since.
+    waits: AtomicBool,
+}
 
 impl Serving {
     /// Whether it may carry out what the books say.
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.holds.load(Ordering::Acquire)
     }
 
+    /// The log hears of an outage once, however often a session is taken and lost in it.
     pub(super) fn set(&self, holds: bool) {
-        if self.0.swap(holds, Ordering::AcqRel) != holds && !holds {
+        let lost = self.0.holds.swap(holds, Ordering::AcqRel) && !holds;
+        if lost && !self.0.waits.swap(true, Ordering::Relaxed) {
             tracing::warn!("messages wait until the books are reached again");
+        }
+    }
+
+    /// A batch was committed.
+    pub(super) fn works(&self) {
+        if self.0.waits.load(Ordering::Relaxed) && self.0.waits.swap(false, Ordering::Relaxed) {
+            tracing::info!("the books are reached again");
         }
     }
 }

@@ -386,6 +386,7 @@ async fn on_a_server_that_only_reads_nothing_is_paid_until_it_writes_again() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(refused.contains("read-only transaction"), "{refused}");
+    assert!(refused.contains("which server is the primary"), "{refused}");
     let set = "alter database books set default_transaction_read_only = off;
          select pg_terminate_backend(pid) from pg_stat_activity where datname = 'books'";
     admin.execute(sqlx::raw_sql(set)).await.unwrap();

@@ -17,7 +17,8 @@ pub(super) fn acted(world: &mut World, act: TerminalAct, context: &Context) -> O
         return Outcome::Refused(Denied::Credential);
     }
     let Some(id) = purchase_of(world, &act) else {
-        let gone = terminal.last_ack >= act.ack && act.ack > 0;
+        // Who names the purchase is told all that the books know of it: nothing.
+        let gone = act.purchase.is_none() && (1..=terminal.last_ack).contains(&act.ack);
         return Outcome::Refused(if gone {
             Denied::Conflict(crate::vend::CLOSED_ACK.to_owned())
         } else {
