@@ -4,9 +4,11 @@
 //! ```text
 //! plain text      ──words, sms_command──►  Command        Reply        ──texts──►  one message
 //! secured packet  ──secured_order───────►  SecuredOrder   SecuredReply ─────────►  ≤ 98 octets
+//!                                                         CardCommand ──────────►  ≤ 98 octets
 //! ```
 //! Everything here is pure: texts are handed in as strings, times as hours and minutes.
 
+pub mod card_command;
 pub mod reply;
 pub mod secured_order;
 pub mod secured_reply;

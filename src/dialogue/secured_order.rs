@@ -78,6 +78,36 @@ pub enum Wanted {
     },
 }
 
+impl Wanted {
+    /// Verb, short code, item and quantity; the PON comes after the amount.
+    pub(super) fn write(&self, packet: Packet) -> Packet {
+        let code = |code: ShortCode| to_bcd::<3>(code.number());
+        match *self {
+            Self::Item {
+                short_code,
+                item,
+                quantity,
+            } => packet
+                .critical(Element::Verb, &[BUY])
+                .critical(Element::ShortCode, &code(short_code))
+                .critical(Element::Item, item.as_str().as_bytes())
+                .critical(Element::Quantity, &[quantity.into()]),
+            Self::Amount { short_code } => packet
+                .critical(Element::Verb, &[PAY])
+                .critical(Element::ShortCode, &code(short_code)),
+            Self::PaymentOrder {
+                short_code: Some(short_code),
+                ..
+            } => packet
+                .critical(Element::Verb, &[PAY_ORDER])
+                .critical(Element::ShortCode, &code(short_code)),
+            Self::PaymentOrder {
+                short_code: None, ..
+            } => packet.critical(Element::Verb, &[PAY_ORDER]),
+        }
+    }
+}
+
 /// What the subscriber agreed to pay, fee included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Agreed {
@@ -185,31 +215,7 @@ impl SecuredOrder {
     /// equal, so the digest kept beside a reference is the digest of them.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let code = |code: ShortCode| to_bcd::<3>(code.number());
-        let packet = Packet::new();
-        let packet = match self.wanted {
-            Wanted::Item {
-                short_code,
-                item,
-                quantity,
-            } => packet
-                .critical(Element::Verb, &[BUY])
-                .critical(Element::ShortCode, &code(short_code))
-                .critical(Element::Item, item.as_str().as_bytes())
-                .critical(Element::Quantity, &[quantity.into()]),
-            Wanted::Amount { short_code } => packet
-                .critical(Element::Verb, &[PAY])
-                .critical(Element::ShortCode, &code(short_code)),
-            Wanted::PaymentOrder {
-                short_code: Some(short_code),
-                ..
-            } => packet
-                .critical(Element::Verb, &[PAY_ORDER])
-                .critical(Element::ShortCode, &code(short_code)),
-            Wanted::PaymentOrder {
-                short_code: None, ..
-            } => packet.critical(Element::Verb, &[PAY_ORDER]),
-        };
+        let packet = self.wanted.write(Packet::new());
         let kind = match self.agreed {
             Agreed::Exactly(_) => AS_SHOWN,
             Agreed::AtMost(_) => MOST_ALLOWED,

@@ -123,7 +123,7 @@ impl ShownText {
 
     /// The coding octet and as much of the text as `room` has place for: whole, else up to a blank
     /// in its second half, else hard. Neither an escape nor half a surrogate pair is left behind.
-    fn within(&self, room: usize) -> Vec<u8> {
+    pub(super) fn within(&self, room: usize) -> Vec<u8> {
         let (coding, text, unit) = match self {
             Self::Default(text) => (CODING_DEFAULT, text, 1),
             Self::Ucs2(text) => (CODING_UCS2, text, 2),

@@ -12,7 +12,8 @@ use crate::domain::{
     pon::Pon,
 };
 
-/// What is in a packet, by number. The table is in [`secured_order`](super).
+/// What is in a packet, by number. The tables are in [`secured_order`](super), `secured_reply` and
+/// `card_command`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Element {
     /// 01: what is asked for.
@@ -39,10 +40,28 @@ pub enum Element {
     Purchase,
     /// 13: what to show.
     Text,
+    /// 21: which command to the card.
+    Command,
+    /// 22: the version of new keys.
+    KeyVersion,
+    /// 23: their `KIc` and KID octet.
+    KeyOctets,
+    /// 24: new keys.
+    Keys,
+    /// 25: the check values of new keys.
+    CheckValues,
+    /// 26: a PIN of the card.
+    Pin,
+    /// 27: a language of the card.
+    Language,
+    /// 28: the number of a text of the card.
+    TextNumber,
+    /// 29: where orders go.
+    Service,
 }
 
 impl Element {
-    const ALL: [(Self, u8); 12] = [
+    const ALL: [(Self, u8); 21] = [
         (Self::Verb, 0x01),
         (Self::ShortCode, 0x02),
         (Self::Item, 0x03),
@@ -55,6 +74,15 @@ impl Element {
         (Self::Outcome, 0x11),
         (Self::Purchase, 0x12),
         (Self::Text, 0x13),
+        (Self::Command, 0x21),
+        (Self::KeyVersion, 0x22),
+        (Self::KeyOctets, 0x23),
+        (Self::Keys, 0x24),
+        (Self::CheckValues, 0x25),
+        (Self::Pin, 0x26),
+        (Self::Language, 0x27),
+        (Self::TextNumber, 0x28),
+        (Self::Service, 0x29),
     ];
 
     fn number(self) -> u8 {
@@ -212,6 +240,13 @@ impl Packet {
         Self(vec![VERSION])
     }
 
+    /// One that never has to be moved as it grows: there may be keys in it.
+    pub(in crate::dialogue) fn with_room() -> Self {
+        let mut octets = Vec::with_capacity(usize::from(u8::MAX).saturating_mul(2));
+        octets.push(VERSION);
+        Self(octets)
+    }
+
     /// An element that must be understood.
     pub(in crate::dialogue) fn critical(self, element: Element, value: &[u8]) -> Self {
         self.push(element.number() | CRITICAL, value)
@@ -289,7 +324,7 @@ impl Elements<'_> {
 
 /// What AES leaves of one message at the default level: 140 octets less the header `02 70 00`, the
 /// command header and padding to a whole block.
-const OCTETS_MAX: usize = 98;
+pub(in crate::dialogue) const OCTETS_MAX: usize = 98;
 const VERSION: u8 = 0x01;
 const CRITICAL: u8 = 0x80;
 const AMOUNT_OCTETS_MAX: usize = 8;
