@@ -132,6 +132,7 @@ impl Config {
 
         unlike(from, "name", &card_profile, |card| Arc::clone(&card.name));
         keys::apart(from, keys.as_ref(), &card_profile);
+        keys::way_fits(from, keys.as_ref(), &smsc);
         unlike(from, "name", &class, |class| Arc::clone(&class.name));
         unlike(from, "code", &tax, |tax| Arc::clone(&tax.code));
         unlike(from, "currency", &fee, |fee| fee.currency);
@@ -204,6 +205,7 @@ impl Config {
             fees: fees.map(|fee| (fee.currency, fee.amount)).collect(),
             shares_books: self.store.postgres.is_some(),
             asking: self.ussd.asking(&self.smsc, &self.gsup),
+            cards: self.keys.card_rules(&self.smsc, self.ussd.service_digits()),
             alphabets: smscs.map(|s| (s.smsc(), s.alphabet)).collect(),
         }
     }

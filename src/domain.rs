@@ -10,6 +10,7 @@ pub mod charge;
 pub mod epoch;
 pub mod ids;
 pub mod imsi;
+pub mod key_versions;
 pub mod ledger;
 pub mod merchant;
 pub mod money;

@@ -218,6 +218,7 @@ pub async fn run<B: Books>(
         | Outcome::AlreadyDone
         | Outcome::Imported { .. }
         | Outcome::Bills(_)
+        | Outcome::Commanded(_)
         | Outcome::Refused(_)) => return Err(ExportError::Outcome(format!("{other:?}"))),
     }
     let mut written = Vec::new();

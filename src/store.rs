@@ -19,6 +19,7 @@ mod enter;
 mod epoch;
 mod every;
 mod keyless;
+mod line_codec;
 mod link;
 mod load;
 mod locks;

@@ -8,6 +8,8 @@
 //! everything but itself. The UDH (`02 70 00`) is in front, read by the caller, and not covered:
 //! 3GPP TS 31.115 §4.2 covers it only where CPL has a BER length.
 
+use zeroize::Zeroizing;
+
 use super::secured_packet::{
     BEFORE_COUNTER, COUNTER_AND_PADDING, KeyRecord, PacketDigest, Spi, Spi1, Spi2, Tar, check_cc,
     counter_octets, counter_of, padding_octets,
@@ -147,14 +149,17 @@ pub fn seal_command(draft: &CommandDraft<'_>, record: &KeyRecord) -> Result<Vec<
     ];
     let counter_and_padding = [c1, c2, c3, c4, c5, padding];
 
-    let mut padded = draft.data.to_vec();
-    padded.resize(padded.len().saturating_add(usize::from(padding)), 0);
+    // There may be keys in it: wiped, and never moved.
+    let padded_octets = draft.data.len().saturating_add(usize::from(padding));
+    let mut padded = Zeroizing::new(Vec::with_capacity(padded_octets));
+    padded.extend_from_slice(draft.data);
+    padded.resize(padded_octets, 0);
     let cc = record
         .keys
         .kid
         .cmac(&[&header, &counter_and_padding, &padded]);
     let cc = cc.get(..cc_octets).ok_or(SealError::NoChecksum)?;
-    let mut secured = [&counter_and_padding, cc, &padded].concat();
+    let mut secured = [&counter_and_padding, cc, padded.as_slice()].concat();
     if spi1.ciphered() {
         record
             .keys

@@ -138,6 +138,12 @@ impl Spi1 {
         self.0 & CIPHERED != 0
     }
 
+    /// The same level with ciphering.
+    #[must_use]
+    pub const fn with_ciphering(self) -> Self {
+        Self(self.0 | CIPHERED)
+    }
+
     /// Whether a cryptographic checksum is carried: b2b1 = 10, nothing else.
     #[must_use]
     pub const fn has_cc(self) -> bool {

@@ -159,6 +159,7 @@ async fn close<B: Books + Views>(
             | Outcome::Done
             | Outcome::AlreadyDone
             | Outcome::Imported { .. }
+            | Outcome::Commanded(_)
             | Outcome::Batch(_) => return Err(unexpected()),
         }
     }

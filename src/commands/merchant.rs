@@ -118,7 +118,8 @@ pub async fn run<B: Books + Views>(
             | Outcome::Done
             | Outcome::AlreadyDone
             | Outcome::Batch(_)
-            | Outcome::Bills(_) => return Err(unexpected()),
+            | Outcome::Bills(_)
+            | Outcome::Commanded(_) => return Err(unexpected()),
         }
     }
     if args.common.json {

@@ -262,7 +262,8 @@ pub fn done(outcome: Outcome) -> Result<bool, Fault> {
         | Outcome::Ack(_)
         | Outcome::Imported { .. }
         | Outcome::Batch(_)
-        | Outcome::Bills(_) => Err(unexpected()),
+        | Outcome::Bills(_)
+        | Outcome::Commanded(_) => Err(unexpected()),
     }
 }
 

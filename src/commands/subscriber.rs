@@ -368,7 +368,8 @@ async fn submit<B: Books>(books: &B, chunk: Vec<LineImport>) -> Result<(u64, u64
         | Outcome::Done
         | Outcome::AlreadyDone
         | Outcome::Batch(_)
-        | Outcome::Bills(_) => Err(unexpected()),
+        | Outcome::Bills(_)
+        | Outcome::Commanded(_) => Err(unexpected()),
     }
 }
 

@@ -11,7 +11,9 @@ use serde::de::{Deserializer, Error};
 use crate::auth::secured_packet::{CcLength, KeyOctet, KeyProfile, Spi, Spi1, Tar};
 use crate::config::faults::{KeyFault, bad_word, fault};
 use crate::config::reading::{Placed, Reading, Section};
+use crate::config::smsc::SmscConfig;
 use crate::gateway::context::{Profiles, STANDARD_PROFILE};
+use crate::gateway::policy::{CardRules, CardWay};
 
 /// The master key, and the packets of the applet.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -20,6 +22,18 @@ pub struct KeysConfig {
     /// What `svgate keys init` made.
     #[serde(default = "master_file")]
     pub master_file: PathBuf,
+    /// Hours for which orders under a card's former keys are taken.
+    #[serde(default = "a_day")]
+    pub old_version_h: u32,
+    /// Hours after which new keys that a card has not used are sent again.
+    #[serde(default = "a_day")]
+    pub rekey_repeat_h: u32,
+    /// How often new keys are sent in all.
+    #[serde(default = "a_week")]
+    pub rekey_times: u8,
+    /// The SMSC by which commands go to cards; the first that transmits unless named.
+    #[serde(default)]
+    pub commands_by: Option<Arc<str>>,
     /// Packets from the SIM.
     pub orders: PacketConfig,
     /// Packets to the SIM.
@@ -27,6 +41,23 @@ pub struct KeysConfig {
 }
 
 impl KeysConfig {
+    /// How cards are commanded from `service`, by one of `smscs`.
+    #[must_use]
+    pub(super) fn card_rules(&self, smscs: &[SmscConfig], service: &str) -> CardRules {
+        let transmitting = smscs.iter().filter(|smsc| smsc.bind.transmits());
+        let first = transmitting.map(SmscConfig::smsc).next();
+        let hours = |hours: u32| hours.saturating_mul(3_600);
+        CardRules {
+            way: self.commands_by.clone().or(first).map(|smsc| CardWay {
+                smsc,
+                service: service.into(),
+            }),
+            old_version_s: hours(self.old_version_h),
+            rekey_repeat_s: hours(self.rekey_repeat_h),
+            rekey_times: self.rekey_times,
+        }
+    }
+
     /// What packets look like, each way.
     #[must_use]
     pub const fn profiles(&self) -> Profiles {
@@ -39,8 +70,17 @@ impl KeysConfig {
 
 impl Section for KeysConfig {
     fn faults(&self) -> Vec<KeyFault> {
-        same_tar(self.orders, self.confirmations)
-            .into_iter()
+        let within = |key, value: u32, most: u32| {
+            (!(1..=most).contains(&value)).then(|| fault(key, format!("must be 1 to {most}")))
+        };
+        let hours = [
+            within("old_version_h", self.old_version_h, HOURS_MAX),
+            within("rekey_repeat_h", self.rekey_repeat_h, HOURS_MAX),
+            within("rekey_times", self.rekey_times.into(), u8::MAX.into()),
+        ];
+        let faults = hours.into_iter().flatten();
+        faults
+            .chain(same_tar(self.orders, self.confirmations))
             .collect()
     }
 }
@@ -117,6 +157,25 @@ pub(super) fn apart(
     }
 }
 
+/// Commands to cards leave by an SMSC that there is.
+pub(super) fn way_fits(
+    reading: &mut Reading<'_>,
+    keys: Option<&Placed<KeysConfig>>,
+    smscs: &[Placed<SmscConfig>],
+) {
+    let Some(keys) = keys.filter(|keys| !keys.mended) else {
+        return;
+    };
+    let Some(by) = &keys.value.commands_by else {
+        return;
+    };
+    let mut smscs = smscs.iter().map(|placed| &placed.value);
+    if !smscs.any(|smsc| smsc.smsc() == *by && smsc.bind.transmits()) {
+        let problem = format!("{by:?} is no smsc that a bind transmits to");
+        reading.fault(&keys.lines, "commands_by", problem);
+    }
+}
+
 /// Imported keys are the same both ways: the address is what is left to tell them apart.
 fn same_tar(orders: PacketConfig, confirmations: PacketConfig) -> Option<KeyFault> {
     let problem = || format!("must not be the tar of orders: {READ_AS_ORDER}");
@@ -157,8 +216,18 @@ impl PacketConfig {
     }
 }
 
+/// A year.
+const HOURS_MAX: u32 = 8_760;
 const READ_AS_ORDER: &str =
     "a confirmation that came back would be read as an order under imported keys";
+
+const fn a_day() -> u32 {
+    24
+}
+
+const fn a_week() -> u8 {
+    7
+}
 
 fn master_file() -> PathBuf {
     "master.key".into()

@@ -7,10 +7,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::Millis;
 use crate::domain::epoch::BooksEpoch;
-use crate::domain::ids::PurchaseId;
+use crate::domain::key_versions::{KeyCounters, PendingKeys};
 use crate::domain::recent::Recent;
-use crate::domain::subscriber::{FromSim, Line, mt_with_forgotten};
+use crate::domain::subscriber::Line;
 
 /// The past of one card.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,16 +19,11 @@ pub struct CardPast {
     /// References of its orders, under whichever keys; no plain texts.
     references: Recent,
     /// By version of its keys.
-    keys: BTreeMap<u8, KeysPast>,
+    keys: BTreeMap<u8, KeyCounters>,
+    /// Keys that were sent to it: it may have them, whoever has the card.
+    pending: Option<PendingKeys>,
     /// The epoch of the books that all of it is of.
     epoch: u16,
-}
-
-/// How far the counters of one version of a card's keys went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct KeysPast {
-    from_sim: FromSim,
-    mt_counter: u64,
 }
 
 impl CardPast {
@@ -50,17 +46,38 @@ impl CardPast {
         for keys in self.keys.values_mut() {
             *keys = keys.with_forgotten(forgotten);
         }
+        if let Some(pending) = &mut self.pending {
+            pending.counters = pending.counters.with_forgotten(forgotten);
+        }
     }
 
-    /// Keeps what `line` knows of its card and of the keys in use. A counter never falls.
+    /// Keeps what `line` knows of its card, of the keys in use, and of those before and after them. A
+    /// counter never falls.
     pub fn keep(&mut self, line: &Line) {
         self.references = line.recent.references_only();
         self.epoch = line.epoch;
-        let kept = self.keys.entry(line.key_version).or_default();
-        if line.from_sim.counter >= kept.from_sim.counter {
-            kept.from_sim = line.from_sim;
+        self.keep_keys(line.key_version, line.counters());
+        if let Some(older) = &line.older {
+            self.keep_keys(older.version, older.counters);
         }
-        kept.mt_counter = kept.mt_counter.max(line.mt_counter);
+        if let Some(pending) = &line.pending {
+            self.keep_keys(pending.version, pending.counters);
+        }
+        self.pending.clone_from(&line.pending);
+    }
+
+    /// Keeps the counters of keys that a line has no place for any more.
+    pub fn keep_keys(&mut self, version: u8, counters: KeyCounters) {
+        let kept = self.keys.entry(version).or_default();
+        *kept = kept.farther(counters);
+    }
+
+    /// The highest version of its keys that the card may know besides that of its line.
+    #[must_use]
+    pub fn newest(&self) -> u8 {
+        let used = self.keys.keys().max().copied();
+        let sent = self.pending.as_ref().map(|pending| pending.version);
+        used.max(sent).unwrap_or_default()
     }
 
     /// Gives `line` what is known of this card, which it holds from now on, and of the line's
@@ -71,29 +88,37 @@ impl CardPast {
             .keys
             .get(&line.key_version)
             .copied()
-            .unwrap_or_else(|| KeysPast::default().with_forgotten(books.forgotten_of_unknown()));
+            .unwrap_or_else(|| KeyCounters::default().with_forgotten(books.forgotten_of_unknown()));
         line.from_sim = keys.from_sim;
         line.mt_counter = keys.mt_counter;
         line.recent = line.recent.with_references_of(&self.references);
         line.epoch = books.number;
+        line.older = None;
+        // It may have what it was sent, and is sent it again at once.
+        let pending = self.pending.as_ref();
+        let pending = pending.filter(|pending| pending.version > line.key_version);
+        line.pending = pending.cloned().map(|pending| PendingKeys {
+            times: 0,
+            due: Some(Millis::default()),
+            ..pending
+        });
     }
 
-    /// The past as octets: epoch in two, length of the references in two, references, then 33 for
-    /// each version of its keys: version 1, MO counter 8, digest 8 (zeros before the first),
-    /// purchase 8 (0: none), MT counter 8.
+    /// The past as octets: epoch in two, length of the references in two, references, length of the
+    /// pending keys in two, these, then 33 for each version of its keys: version 1, counters 32.
     #[must_use]
     pub fn to_octets(&self) -> Vec<u8> {
         let references = self.references.to_octets();
-        let length = u16::try_from(references.len()).unwrap_or(u16::MAX);
-        let epoch = self.epoch.to_be_bytes();
-        let mut octets = [epoch.as_slice(), &length.to_be_bytes(), &references].concat();
+        let pending = self.pending.as_ref().map(PendingKeys::to_octets);
+        let mut octets = self.epoch.to_be_bytes().to_vec();
+        for part in [references, pending.unwrap_or_default()] {
+            let length = u16::try_from(part.len()).unwrap_or(u16::MAX);
+            octets.extend(length.to_be_bytes());
+            octets.extend(part);
+        }
         for (version, keys) in &self.keys {
             octets.push(*version);
-            octets.extend_from_slice(&keys.from_sim.counter.to_be_bytes());
-            octets.extend_from_slice(&keys.from_sim.digest.unwrap_or_default());
-            let purchase = keys.from_sim.purchase.map_or(0, |id| id.0);
-            octets.extend_from_slice(&purchase.to_be_bytes());
-            octets.extend_from_slice(&keys.mt_counter.to_be_bytes());
+            octets.extend(keys.to_octets());
         }
         octets
     }
@@ -102,59 +127,45 @@ impl CardPast {
     #[must_use]
     pub fn from_octets(octets: &[u8]) -> Option<Self> {
         let (epoch, rest) = octets.split_first_chunk()?;
-        let (length, rest) = rest.split_first_chunk()?;
-        let (references, rest) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
+        let (references, rest) = part(rest)?;
+        let (pending, rest) = part(rest)?;
         let (keys, []) = rest.as_chunks::<KEYS_OCTETS>() else {
             return None;
         };
+        let read = |octets: &[u8; KEYS_OCTETS]| {
+            let (&[version], counters) = octets.split_first_chunk()?;
+            Some((version, KeyCounters::from_octets(counters.first_chunk()?)?))
+        };
+        let pending = match pending {
+            [] => None,
+            octets => Some(PendingKeys::from_octets(octets, None)?),
+        };
         Some(Self {
             references: Recent::from_octets(references)?,
-            keys: keys.iter().map(KeysPast::read).collect::<Option<_>>()?,
+            keys: keys.iter().map(read).collect::<Option<_>>()?,
+            pending,
             epoch: u16::from_be_bytes(*epoch),
         })
     }
 }
 
-impl KeysPast {
-    fn with_forgotten(self, orders: u32) -> Self {
-        Self {
-            from_sim: self.from_sim.with_forgotten(orders),
-            mt_counter: mt_with_forgotten(self.mt_counter, orders),
-        }
-    }
-
-    fn read(octets: &[u8; KEYS_OCTETS]) -> Option<(u8, Self)> {
-        let (&[version], rest) = octets.split_first_chunk()?;
-        let (numbers, _) = rest.as_chunks::<8>();
-        let &[counter, digest, purchase, mt_counter] = numbers else {
-            return None;
-        };
-        let counter = u64::from_be_bytes(counter);
-        let purchase = i64::from_be_bytes(purchase);
-        let keys = Self {
-            from_sim: FromSim {
-                counter,
-                // A SIM's first packet has counter 1: at 0 none was heard.
-                digest: (counter > 0).then_some(digest),
-                purchase: (purchase != 0).then_some(PurchaseId(purchase)),
-            },
-            mt_counter: u64::from_be_bytes(mt_counter),
-        };
-        Some((version, keys))
-    }
+/// Octets behind their length in two, and the rest.
+fn part(octets: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = octets.split_first_chunk()?;
+    rest.split_at_checked(u16::from_be_bytes(*length).into())
 }
 
-const KEYS_OCTETS: usize = 1 + 4 * 8;
+const KEYS_OCTETS: usize = 1 + KeyCounters::OCTETS;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Millis;
-    use crate::domain::ids::SubscriberId;
+    use crate::domain::ids::{PurchaseId, SubscriberId};
+    use crate::domain::key_versions::OlderKeys;
     use crate::domain::money::MinorUnits;
     use crate::domain::recent::ByReference::{New, TooOld};
     use crate::domain::recent::Referenced;
-    use crate::domain::subscriber::{OpenBill, Standing};
+    use crate::domain::subscriber::{FromSim, OpenBill, Standing};
 
     const FIRST: BooksEpoch = BooksEpoch {
         number: 0,
@@ -181,6 +192,9 @@ mod tests {
             start_code: None,
             changed: Millis(0),
             key_version: version,
+            file_key_version: version,
+            pending: None,
+            older: None,
             profile: "standard".into(),
             sealed_keys: None,
             asked: None,
@@ -260,6 +274,51 @@ mod tests {
         let mut back = line(1, 0, 0, 3);
         past.take_up(&mut back, &FIRST);
         assert_eq!(back, line(1, 5, 7, 3));
+    }
+
+    /// What was sent to a card stays sent wherever the card goes, and what it used before is known.
+    #[test]
+    fn pending_and_older_keys_go_with_the_card_and_come_back_with_it() {
+        let pending = PendingKeys {
+            version: 3,
+            sealed: None,
+            since: Millis(4),
+            times: 7,
+            due: None,
+            counters: KeyCounters::default(),
+        };
+        let older = OlderKeys {
+            version: 1,
+            sealed: None,
+            until: Millis(9),
+            counters: line(1, 5, 7, 3).counters(),
+        };
+        let mut past = CardPast::default();
+        past.keep(&Line {
+            pending: Some(pending.clone()),
+            older: Some(older),
+            ..line(2, 1, 1, 3)
+        });
+        assert_eq!(past.newest(), 3);
+        let mut back = line(2, 0, 0, 9);
+        past.take_up(&mut back, &FIRST);
+        let again = PendingKeys {
+            times: 0,
+            due: Some(Millis(0)),
+            ..pending
+        };
+        assert_eq!(back.pending, Some(again), "sent again at once");
+        assert_eq!(
+            (back.counters(), back.older),
+            (line(2, 1, 1, 3).counters(), None)
+        );
+        // An operator who says that the card has them need not wait for it to tell.
+        let mut told = line(3, 0, 0, 9);
+        past.take_up(&mut told, &FIRST);
+        assert_eq!((told.pending, told.from_sim.counter), (None, 0));
+        let mut before = line(1, 0, 0, 9);
+        past.take_up(&mut before, &FIRST);
+        assert_eq!(before.counters(), line(1, 5, 7, 3).counters());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::Millis;
 use crate::domain::epoch::BooksEpoch;
 use crate::domain::ids::{PurchaseId, SubscriberId};
+use crate::domain::key_versions::{OlderKeys, PendingKeys};
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::msisdn::Msisdn;
 use crate::domain::pin::PinCheck;
@@ -48,6 +49,13 @@ pub struct Line {
     pub changed: Millis,
     /// Which version of its keys the SIM uses, 1 to 255.
     pub key_version: u8,
+    /// The version that the last import named: that one again is no other, whatever the SIM was
+    /// given since.
+    pub file_key_version: u8,
+    /// Keys that were sent to the card, which has not used them yet.
+    pub pending: Option<PendingKeys>,
+    /// Keys that it used before.
+    pub older: Option<OlderKeys>,
     /// Names the card profile of the configuration: what packets of this card look like.
     pub profile: Arc<str>,
     /// Imported keys, sealed under the master key; none when they are derived.
@@ -166,6 +174,12 @@ impl Line {
         self.from_sim = self.from_sim.with_forgotten(forgotten);
         self.mt_counter = mt_with_forgotten(self.mt_counter, forgotten);
         self.recent.forget(forgotten);
+        if let Some(pending) = &mut self.pending {
+            pending.counters = pending.counters.with_forgotten(forgotten);
+        }
+        if let Some(older) = &mut self.older {
+            older.counters = older.counters.with_forgotten(forgotten);
+        }
     }
 
     /// The lower of what the operator allows and what the subscriber wants.

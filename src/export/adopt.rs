@@ -97,6 +97,7 @@ pub async fn adopt<B: Upkeep>(
         | Outcome::Imported { .. }
         | Outcome::Batch(_)
         | Outcome::Bills(_)
+        | Outcome::Commanded(_)
         | Outcome::Refused(_)) => return Err(unexpected(&other)),
     }
     adopted.entered = enter_ended(books).await?;
@@ -209,6 +210,7 @@ impl DeliveredAt<'_> {
             | Outcome::Imported { .. }
             | Outcome::Batch(_)
             | Outcome::Bills(_)
+            | Outcome::Commanded(_)
             | Outcome::Refused(_)) => Err(unexpected(&other)),
         }
     }

@@ -13,6 +13,7 @@ use crate::auth::secured_packet::{KeyProfile, KeyRecord};
 use crate::auth::sim_keys::{Direction, SimKeys};
 use crate::dialogue::texts::Texts;
 use crate::domain::ids::{BadId, PurseId, SubscriberId};
+use crate::domain::key_versions::KeyVersion;
 use crate::domain::money::Currency;
 use crate::domain::pin::Pin;
 use crate::domain::subscriber::Line;
@@ -135,12 +136,26 @@ impl Context {
         self.profiles.keys()
     }
 
-    /// The keys under which this line's SIM sends orders or takes confirmations.
+    /// The keys in use under which this line's SIM sends orders or takes confirmations.
     ///
     /// # Errors
     ///
     /// [`NoKeys`]: there are none, or not yet.
     pub fn sim_keys(&self, line: &Line, direction: Direction) -> Result<KeyRecord, NoKeys> {
+        self.version_keys(line, &line.keys_in_use(), direction)
+    }
+
+    /// The same of any version of the card's keys: imported where they are sealed, else derived.
+    ///
+    /// # Errors
+    ///
+    /// [`NoKeys`]: there are none, or not yet.
+    pub fn version_keys(
+        &self,
+        line: &Line,
+        (version, sealed): &KeyVersion,
+        direction: Direction,
+    ) -> Result<KeyRecord, NoKeys> {
         let iccid = line.iccid.as_deref().and_then(|iccid| iccid.parse().ok());
         let iccid: Iccid = iccid.ok_or(NoKeys::None)?;
         let profiles = self.profiles.get(&line.profile).ok_or(NoKeys::None)?;
@@ -151,9 +166,9 @@ impl Context {
         let place = KeyPlace {
             iccid,
             direction,
-            version: line.key_version,
+            version: *version,
         };
-        let keys = match &line.sealed_keys {
+        let keys = match sealed {
             None => self.keys.sim_keys(&place).ok_or(NoKeys::Away(place))?,
             Some(sealed) => {
                 let sealed = sealed_for(sealed, direction).ok_or(NoKeys::None)?;

@@ -5,6 +5,7 @@
 
 mod arrival;
 mod billing;
+mod card_command;
 mod draft;
 mod epoch;
 mod instructions;
@@ -16,6 +17,8 @@ mod pin;
 mod provision;
 mod recover;
 mod refused;
+mod rekey;
+mod sealing;
 mod secured;
 mod speech;
 mod terminal;
@@ -88,6 +91,9 @@ fn other(world: &mut World, member: Member, context: &Context) -> Outcome {
             world.key_events.push(event);
             Outcome::Done
         }
+        Member::CardOrder(order) => card_command::ordered(world, &order, context),
+        Member::Rotate(rotation) => rekey::rotated(world, &rotation, context),
+        Member::RekeysDue(subscribers) => rekey::due(world, &subscribers, context),
         Member::CloseBills {
             subscribers,
             cut_off,

@@ -5,6 +5,7 @@ mod arrival;
 use std::sync::Arc;
 
 pub use self::arrival::{Arrival, Content, UssdOrder, UssdWish};
+use crate::dialogue::card_command::CardCommand;
 use crate::domain::Millis;
 use crate::domain::catalogue::{ItemCode, Quantity, ShortCode};
 use crate::domain::ids::{OutboxId, PurchaseId, SubscriberId, TerminalId};
@@ -46,6 +47,12 @@ pub enum Member {
     },
     /// Something was done with keys outside of the books: it is written to their log.
     KeyEvent(KeyEvent),
+    /// An operator has a card do something.
+    CardOrder(Box<CardOrder>),
+    /// An operator gives cards new keys.
+    Rotate(Rotation),
+    /// New keys that were sent to these, and that they may not have used in time.
+    RekeysDue(Vec<SubscriberId>),
     /// A person decides an unknown end.
     Resolve(Resolve),
     /// The SMSC acknowledged or refused these messages.
@@ -193,6 +200,31 @@ pub enum Word {
         approved: bool,
     },
 }
+
+/// A command to the cards of some accounts, at most [`CARDS_MAX`].
+#[derive(Clone, Debug)]
+pub struct CardOrder {
+    /// Whose cards, by the operator's names for the accounts.
+    pub accounts: Vec<Arc<str>>,
+    /// What it is to do.
+    pub command: CardCommand,
+    /// Who wants it.
+    pub who: Arc<str>,
+}
+
+/// New keys for the cards of some accounts, at most [`CARDS_MAX`].
+#[derive(Clone, Debug)]
+pub struct Rotation {
+    /// Whose cards, by the operator's names for the accounts.
+    pub accounts: Vec<Arc<str>>,
+    /// Their version; none for the next.
+    pub to: Option<u8>,
+    /// Who wants it.
+    pub who: Arc<str>,
+}
+
+/// Some milliseconds of the writer: keys are derived and a packet sealed for each.
+pub const CARDS_MAX: usize = 200;
 
 /// A person's decision about an unknown end.
 #[derive(Clone, Debug)]
@@ -374,6 +406,9 @@ pub enum Outcome {
     Batch(Option<i64>),
     /// Closed bills.
     Bills(u64),
+    /// What became of each account whose card was to do something: the version of the keys that its
+    /// command was sealed under, or that was sent.
+    Commanded(Vec<(Arc<str>, Result<u8, Denied>)>),
     /// Refused, with nothing changed.
     Refused(Denied),
 }

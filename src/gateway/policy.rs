@@ -44,8 +44,32 @@ pub struct Policy {
     pub alphabets: BTreeMap<Arc<str>, SmscAlphabet>,
     /// How subscribers are asked to pay what merchants order in their name; none where they are not.
     pub asking: Option<Asking>,
+    /// How cards are commanded, and get new keys.
+    pub cards: CardRules,
     /// Whether other nodes, with binds of their own, work on the same books.
     pub shares_books: bool,
+}
+
+/// How cards are commanded, and get new keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CardRules {
+    /// By which commands leave; none where no SMSC transmits.
+    pub way: Option<CardWay>,
+    /// How long orders under a card's former keys are taken.
+    pub old_version_s: u32,
+    /// After how long keys that were not used are sent again.
+    pub rekey_repeat_s: u32,
+    /// How often they are sent in all.
+    pub rekey_times: u8,
+}
+
+/// By which way commands leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CardWay {
+    /// The SMSC.
+    pub smsc: Arc<str>,
+    /// The digits that they come from.
+    pub service: Arc<str>,
 }
 
 /// How a subscriber is asked to pay.

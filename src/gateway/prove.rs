@@ -3,10 +3,12 @@
 //! The batch's members are proven in the order of their arrival, before any is decided: what is in
 //! a secured packet decides which rows must be read. Nothing but sets of parts changes here.
 
+mod first;
 mod opening;
 
 use std::sync::Arc;
 
+pub use self::first::first_wants;
 use self::opening::{open, open_short};
 use crate::auth::Authentic;
 use crate::auth::command::CommandPacket;
@@ -20,9 +22,7 @@ use crate::domain::recent::ByReference;
 use crate::gateway::context::Context;
 use crate::gateway::delivered::Adopt;
 use crate::gateway::identity;
-use crate::gateway::member::{
-    Arrival, Content, KioskItem, KioskOrder, LineImport, Member, MerchantImport, Receipt, UssdWish,
-};
+use crate::gateway::member::{Arrival, Content, Member, UssdWish};
 use crate::gateway::policy::after_s;
 use crate::gateway::world::{Wants, World};
 use crate::sms::Message;
@@ -53,6 +53,8 @@ pub enum Said {
     Secured {
         /// Whose SIM.
         subscriber: SubscriberId,
+        /// The version of its keys that the packet was made with.
+        version: u8,
         /// The packet.
         packet: Authentic<CommandPacket>,
         /// The order in it.
@@ -84,112 +86,6 @@ pub enum Said {
     TooManyParts,
     /// Nothing that can be read.
     Unreadable,
-}
-
-/// The rows that a member names by itself.
-pub fn first_wants(member: &Member, wants: &mut Wants) {
-    match member {
-        Member::Arrival(arrival) => {
-            wants.msisdns.extend(arrival.sender);
-            if let Content::Part { key, .. } = &arrival.content {
-                wants.part_senders.insert((key.sender, key.trusted));
-            }
-        }
-        Member::KioskOrder(order) => kiosk_wants(order, wants),
-        Member::TerminalAct(act) => {
-            wants.terminals.insert(act.terminal.clone());
-            wants.acks.insert((act.terminal.clone(), act.ack));
-            wants.purchases.extend(act.purchase);
-        }
-        Member::Seen { terminal } | Member::Token { terminal, .. } => {
-            wants.terminals.insert(terminal.clone());
-        }
-        Member::Deadline { purchase } => {
-            wants.purchases.insert(*purchase);
-        }
-        Member::Resolve(resolve) => {
-            wants.purchases.insert(resolve.purchase);
-        }
-        Member::OutboxSettled(settled) => wants.outbox.extend(settled.iter().map(|s| s.id)),
-        Member::OutboxRetry(id) => {
-            wants.outbox.insert(*id);
-        }
-        Member::OutboxClaim(rows) | Member::OutboxRelease(rows) => wants.outbox.extend(rows),
-        Member::Receipt(receipt) => receipt_wants(receipt, wants),
-        Member::LoadPurse(load) | Member::UnloadPurse(load) => {
-            wants.references.insert(Arc::clone(&load.reference));
-        }
-        Member::ImportLines(lines) => {
-            for line in lines {
-                line_wants(line, wants);
-            }
-        }
-        Member::ImportMerchant(import) => merchant_wants(import, wants),
-        Member::ResetPin { account, .. } => {
-            wants.accounts.insert(Arc::clone(account));
-        }
-        Member::CloseBills { subscribers, .. } => wants.subscribers.extend(subscribers),
-        Member::PayBill(payment) => {
-            wants.accounts.insert(Arc::clone(&payment.account));
-            wants.references.insert(Arc::clone(&payment.reference));
-        }
-        Member::Provisional(purchases) | Member::EndEpoch(purchases) => {
-            wants.purchases.extend(purchases);
-        }
-        Member::Adopt(step) => step.wants(wants),
-        Member::CloseBatch { .. }
-        | Member::BatchWritten { .. }
-        | Member::Reached { .. }
-        | Member::KeyEvent(_) => {}
-        Member::SweepSent { below } => {
-            wants.sent_below.insert(*below);
-        }
-        Member::SweepParts { over_by } => {
-            wants.parts_over.insert(*over_by);
-        }
-    }
-}
-
-fn merchant_wants(import: &MerchantImport, wants: &mut Wants) {
-    wants.merchants.insert(import.merchant.id.clone());
-    wants.catalogues.insert(import.merchant.id.clone());
-    if !import.merchant.open {
-        wants.untaken.insert(import.merchant.id.clone());
-    }
-    wants
-        .terminals
-        .extend(import.terminals.iter().map(|t| t.id.clone()));
-    wants
-        .short_codes
-        .extend(import.terminals.iter().map(|t| t.short_code));
-}
-
-fn line_wants(line: &LineImport, wants: &mut Wants) {
-    wants.accounts.insert(Arc::clone(&line.account));
-    wants.msisdns.insert(line.msisdn);
-    wants.numbers.insert(line.msisdn);
-    wants.iccids.insert(Arc::clone(&line.iccid));
-    wants.cards.insert(Arc::clone(&line.iccid));
-}
-
-fn kiosk_wants(order: &KioskOrder, wants: &mut Wants) {
-    wants.terminals.insert(order.terminal.clone());
-    if let KioskItem::Item { code, .. } = order.what {
-        wants.terminal_items.insert((order.terminal.clone(), code));
-    }
-    let reference = (order.terminal.clone(), Arc::clone(&order.client_reference));
-    wants.client_references.insert(reference);
-    wants.msisdns.extend(order.payer);
-    wants.pons.extend(order.candidates);
-}
-
-fn receipt_wants(receipt: &Receipt, wants: &mut Wants) {
-    if let Some(to) = receipt.to {
-        wants.sent_to.insert(to);
-    } else if let Some(id) = receipt.candidates.first() {
-        let key = (Arc::clone(&receipt.smsc), Arc::clone(id));
-        wants.sent_ids.insert(key);
-    }
 }
 
 /// Opens a member's content. Called once for each, in order of arrival, when the rows of
@@ -277,11 +173,11 @@ pub fn further_wants(world: &World, proved: &Proved, wants: &mut Wants) {
         Proved::Other(Member::ImportLines(lines)) => {
             // The card that a line may have to give back.
             let accounts = lines.iter().map(|import| &import.account);
-            let known = accounts.filter_map(|account| world.by_account.get(account));
-            let lines = known.filter_map(|id| world.lines.get(id));
-            wants
-                .cards
-                .extend(lines.filter_map(|line| line.iccid.clone()));
+            card_wants(world, accounts, wants);
+        }
+        Proved::Other(Member::Rotate(rotation)) => {
+            // Which versions of its keys the card may know.
+            card_wants(world, &rotation.accounts, wants);
         }
         Proved::Other(Member::ImportMerchant(import)) if !import.merchant.open => {
             for id in world.untaken(&import.merchant.id) {
@@ -296,18 +192,38 @@ pub fn further_wants(world: &World, proved: &Proved, wants: &mut Wants) {
     }
 }
 
+/// The past of the cards that these accounts have.
+fn card_wants<'a>(
+    world: &World,
+    accounts: impl IntoIterator<Item = &'a Arc<str>>,
+    wants: &mut Wants,
+) {
+    let known = accounts
+        .into_iter()
+        .filter_map(|account| world.by_account.get(account));
+    let lines = known.filter_map(|id| world.lines.get(id));
+    wants
+        .cards
+        .extend(lines.filter_map(|line| line.iccid.clone()));
+}
+
 fn said_wants(world: &World, proven: &ProvenArrival, wants: &mut Wants) {
     match &proven.said {
         Said::Secured {
             subscriber,
+            version,
             packet,
             order,
         } => {
             if let Some(line) = world.lines.get(subscriber) {
-                if packet.counter <= line.from_sim.counter
-                    && let Some(known) = line.from_sim.purchase
-                {
-                    purchase_wants(world, known, wants);
+                let heard = line.heard_under(*version);
+                if let Some(heard) = heard.filter(|heard| packet.counter <= heard.counter) {
+                    let known = heard.purchase.into_iter();
+                    known.for_each(|known| purchase_wants(world, known, wants));
+                }
+                // Under keys that were pending: the card's past takes in those that are pushed out.
+                if heard.is_none() {
+                    wants.cards.extend(line.iccid.clone());
                 }
                 if let Ok(order) = order
                     && let ByReference::Repeated(known) = line

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::domain::Millis;
-use crate::domain::ids::{OutboxId, PurchaseId};
+use crate::domain::ids::{OutboxId, PurchaseId, SubscriberId};
 use crate::gateway::books::{Books, StoreError};
 use crate::gateway::intake::Reach;
 use crate::gateway::member::Member;
@@ -38,6 +38,18 @@ pub trait Upkeep: Books {
         most: u32,
     ) -> impl Future<Output = Result<Vec<OutboxId>, StoreError>> + Send;
 
+    /// Lines whose cards were sent keys that they have not used, and that are to be sent again at
+    /// `now`; the first that were due, at most `most`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`].
+    fn rekeys_due(
+        &self,
+        now: Millis,
+        most: u32,
+    ) -> impl Future<Output = Result<Vec<SubscriberId>, StoreError>> + Send;
+
     /// Purchases paid before `paid_before` whose charge is not in the billing stream in any form,
     /// the oldest first, at most `most`.
     ///
@@ -61,6 +73,25 @@ pub trait Upkeep: Books {
         after: PurchaseId,
         most: u32,
     ) -> impl Future<Output = Result<Vec<PurchaseId>, StoreError>> + Send;
+}
+
+/// Sends keys again that cards have not used in time; how many were due.
+///
+/// # Errors
+///
+/// As [`Books::submit`]; what was sent before stays.
+pub async fn send_keys_again<B: Upkeep>(books: &B, now: Millis) -> Result<u64, StoreError> {
+    let (mut sent, mut last) = (0_u64, None);
+    for _ in 0..REKEY_CHUNKS_MAX {
+        let due = books.rekeys_due(now, REKEYS_AT_ONCE).await?;
+        if due.is_empty() || due.first() == last.as_ref() {
+            break;
+        }
+        last = due.first().copied();
+        sent = sent.saturating_add(u64::try_from(due.len()).unwrap_or(u64::MAX));
+        books.submit(Member::RekeysDue(due)).await?;
+    }
+    Ok(sent)
 }
 
 /// Sends charges to the billing stream, flagged as provisional, whose purchases were paid before
@@ -89,6 +120,10 @@ pub async fn bill_provisionally<B: Upkeep>(
     Ok(sent)
 }
 
+/// Some milliseconds of the writer.
+const REKEYS_AT_ONCE: u32 = 200;
+/// As many as a minute's messages to cards may be; the next minute goes on.
+const REKEY_CHUNKS_MAX: usize = 50;
 /// Some milliseconds of the writer.
 const PROVISIONAL_AT_ONCE: u32 = 500;
 /// As many as one round may find open; the next round goes on.

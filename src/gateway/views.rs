@@ -9,9 +9,11 @@ use std::sync::Arc;
 use crate::domain::Millis;
 use crate::domain::bill::Bill;
 use crate::domain::catalogue::ShortCode;
+use crate::domain::epoch::BooksEpoch;
 use crate::domain::ids::{BillId, MerchantId, OutboxId, PurchaseId, SubscriberId, TerminalId};
 use crate::domain::ledger::Balance;
 use crate::domain::money::Currency;
+use crate::domain::subscriber::Line;
 use crate::gateway::books::StoreError;
 use crate::gateway::record::{OutboxRow, PurchaseRecord, SentRow};
 
@@ -93,6 +95,27 @@ pub trait Views: Clone + Send + Sync + 'static {
         &self,
     ) -> impl Future<Output = Result<Vec<(TerminalId, ShortCode, MerchantId)>, StoreError>> + Send;
 
+    /// The SIM of this account and all that is known of it.
+    fn sim(
+        &self,
+        account: Arc<str>,
+    ) -> impl Future<Output = Result<Option<SimView>, StoreError>> + Send;
+
+    /// Accounts that have a card and are `wanted`.
+    fn cards(
+        &self,
+        wanted: CardsWanted,
+        after: SubscriberId,
+        most: u32,
+    ) -> impl Future<Output = Result<Vec<(SubscriberId, Arc<str>)>, StoreError>> + Send;
+
+    /// Lines whose cards were sent keys that they have not used yet.
+    fn rekeys(
+        &self,
+        after: SubscriberId,
+        most: u32,
+    ) -> impl Future<Output = Result<Vec<Line>, StoreError>> + Send;
+
     /// What a person should look at.
     fn notices(
         &self,
@@ -111,6 +134,32 @@ pub trait Views: Clone + Send + Sync + 'static {
 
     /// The version of the schema, which opening brings up.
     fn schema(&self) -> impl Future<Output = Result<i64, StoreError>> + Send;
+}
+
+/// A SIM and what is known of it.
+#[derive(Clone, Debug)]
+pub struct SimView {
+    /// Its line, as stored.
+    pub line: Line,
+    /// The epoch of the books.
+    pub books: BooksEpoch,
+    /// Sealed messages to it that wait.
+    pub waiting: u64,
+    /// Sealed messages to it that will not be sent.
+    pub parked: u64,
+    /// The last sign that it was copied.
+    pub alarm: Option<NoticeRow>,
+}
+
+/// Which cards.
+#[derive(Clone, Debug, Default)]
+pub struct CardsWanted {
+    /// This one only.
+    pub iccid: Option<Arc<str>>,
+    /// Of this class only.
+    pub class: Option<Arc<str>>,
+    /// With keys below this version only, and none of it on their way.
+    pub below: Option<u8>,
 }
 
 /// A message that will not be sent.

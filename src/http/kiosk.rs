@@ -105,7 +105,8 @@ pub(super) async fn order<B: Books>(
         | Outcome::AlreadyDone
         | Outcome::Imported { .. }
         | Outcome::Batch(_)
-        | Outcome::Bills(_)) => Err(Problem::unexpected(&other)),
+        | Outcome::Bills(_)
+        | Outcome::Commanded(_)) => Err(Problem::unexpected(&other)),
     }
 }
 

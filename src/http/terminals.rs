@@ -298,7 +298,8 @@ async fn act<B: Books>(
         | Outcome::AlreadyDone
         | Outcome::Imported { .. }
         | Outcome::Batch(_)
-        | Outcome::Bills(_)) => Err(Problem::unexpected(&other)),
+        | Outcome::Bills(_)
+        | Outcome::Commanded(_)) => Err(Problem::unexpected(&other)),
     }
 }
 

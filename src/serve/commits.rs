@@ -111,6 +111,7 @@ impl Commits {
         }
         for notice in &notices {
             self.metrics.storage.noticed(notice.kind);
+            self.metrics.purchases.noticed(notice.kind);
         }
         for event in &key_events {
             self.metrics.storage.keys_touched(event.what);

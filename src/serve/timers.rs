@@ -11,7 +11,7 @@ use crate::domain::ids::{OutboxId, PurchaseId};
 use crate::gateway::books::{Books, StoreError};
 use crate::gateway::deadlines::Deadlines;
 use crate::gateway::member::{Member, Outcome};
-use crate::gateway::upkeep::{Upkeep, bill_provisionally};
+use crate::gateway::upkeep::{Upkeep, bill_provisionally, send_keys_again};
 use crate::serve::tray::Tray;
 use crate::serve::watched::Watched;
 use crate::serve::{Clock, millis};
@@ -122,7 +122,8 @@ impl<B: Books> Timers<B> {
     }
 }
 
-/// Sweeps parts and sent messages that wait no more each minute, and each hour sends charges to billing that have
+/// Sweeps parts and sent messages that wait no more each minute, sends keys again that cards have not
+/// used, and each hour sends charges to billing that have
 /// been open for longer than `provisional_after_s`.
 pub(super) async fn keep_house<B: Upkeep>(books: Watched<B>, rules: PurchaseConfig, clock: Clock) {
     let ago = |seconds: u32| clock().plus_ms(i64::from(seconds).saturating_mul(-1_000));
@@ -135,6 +136,11 @@ pub(super) async fn keep_house<B: Upkeep>(books: Watched<B>, rules: PurchaseConf
         let below = OutboxId::at(ago(rules.sent_kept_s));
         if let Err(error) = sweep(&books, &Member::SweepSent { below }).await {
             tracing::warn!(%error, "messages whose receipts never came were not swept");
+        }
+        match send_keys_again(&books, clock()).await {
+            Ok(0) => {}
+            Ok(cards) => tracing::info!(cards, "have not used their new keys: sent again"),
+            Err(error) => tracing::warn!(%error, "new keys of cards were not sent again"),
         }
         if minute.is_multiple_of(PROVISIONAL_EVERY_MIN) {
             let before = ago(rules.provisional_after_s);

@@ -446,6 +446,7 @@ impl<B: Books, V: Browse, C: Carrier> Desk<B, V, C> {
             | Outcome::Imported { .. }
             | Outcome::Batch(_)
             | Outcome::Bills(_)
+            | Outcome::Commanded(_)
             | Outcome::Refused(_)) => {
                 tracing::error!(?other, "an order by USSD was decided as something else");
                 let fallback = self.menu.fallback();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use crate::domain::Millis;
-use crate::domain::ids::{OutboxId, PurchaseId};
+use crate::domain::ids::{OutboxId, PurchaseId, SubscriberId};
 use crate::gateway::books::{AckQuestion, Acks, Books, StoreError, StoredBatch};
 use crate::gateway::intake::Reach;
 use crate::gateway::member::{ArrivalEnd, Denied, Member, Outcome};
@@ -125,7 +125,8 @@ impl Pulse {
             | Outcome::AlreadyDone
             | Outcome::Imported { .. }
             | Outcome::Batch(_)
-            | Outcome::Bills(_) => {}
+            | Outcome::Bills(_)
+            | Outcome::Commanded(_) => {}
         }
     }
 }
@@ -220,6 +221,10 @@ impl<B: Upkeep> Upkeep for Watched<B> {
         most: u32,
     ) -> Result<Vec<PurchaseId>, StoreError> {
         self.books.not_in_stream(after, most).await
+    }
+
+    async fn rekeys_due(&self, now: Millis, most: u32) -> Result<Vec<SubscriberId>, StoreError> {
+        self.books.rekeys_due(now, most).await
     }
 
     async fn open_paid_before(

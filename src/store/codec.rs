@@ -1,7 +1,5 @@
 //! Records as rows and back, in the order of the columns in [`tables`](super::tables).
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 
 use crate::domain::Millis;
@@ -12,12 +10,9 @@ use crate::domain::ids::{IdSource, MerchantId, PurchaseId, SubscriberId, Termina
 use crate::domain::merchant::{Item, Merchant, Terminal, UnknownEnd};
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::msisdn::Msisdn;
-use crate::domain::pin::PinCheck;
 use crate::domain::pon::Pon;
 use crate::domain::purchase::{Purchase, State};
-use crate::domain::recent::Recent;
 use crate::domain::refusal::Refusal;
-use crate::domain::subscriber::{FromSim, Line, OpenBill, Standing};
 use crate::gateway::books::StoreError;
 use crate::gateway::record::{Billed, Channel, Evidence, PurchaseRecord};
 use crate::gateway::world::Counters;
@@ -61,114 +56,17 @@ pub(super) fn take_counters(c: &mut Columns<'_>) -> Result<Counters, StoreError>
         epoch: c.int()?,
         writer: c.int()?,
         files_epoch: c.small()?,
-        books: BooksEpoch {
-            number: c.small()?,
-            files: c.small()?,
-            plain_from: Millis(c.int()?),
-            margin: c.small()?,
-        },
+        books: take_epoch(c)?,
     })
 }
 
-/// A whole line.
-pub(super) fn put_line(rows: &mut Rows, line: &Line) {
-    rows.row()
-        .int(line.subscriber.0)
-        .text(&line.reference)
-        .opt_int(line.msisdn.map(Msisdn::expose_number))
-        .opt_text(line.iccid.as_deref())
-        .text(&line.imsi)
-        .text(&line.language)
-        .text(&line.class)
-        .text(line.currency.code())
-        .int(line.credit_limit)
-        .int(line.cap)
-        .int(line.changed.0)
-        .int(line.key_version)
-        .text(&line.profile)
-        .opt_octets(line.sealed_keys.as_deref())
-        .opt_int(line.asked.map(|asked| asked.0))
-        .opt_octets(line.pin.as_ref().map(|pin| pin.check.as_slice()))
-        .int(line.pin.map_or(0, |pin| pin.wrong));
-    put_line_hot_columns(rows, line);
-    rows.end();
-}
-
-/// What an order changes of a line, after its key.
-pub(super) fn put_line_hot(rows: &mut Rows, line: &Line) {
-    rows.row().int(line.subscriber.0);
-    put_line_hot_columns(rows, line);
-    rows.end();
-}
-
-fn put_line_hot_columns(rows: &mut Rows, line: &Line) {
-    rows.opt_int(line.own_limit)
-        .int(line.standing.number())
-        .opt_int(line.start_code)
-        .big(line.from_sim.counter)
-        .octets(
-            line.from_sim
-                .digest
-                .as_ref()
-                .map_or(&[], |digest| digest.as_slice()),
-        )
-        .opt_int(line.from_sim.purchase.map(|id| id.0))
-        .big(line.mt_counter)
-        .octets(&line.recent.to_octets())
-        .int(line.owed_minor)
-        .int(line.held)
-        .int(line.bill.number)
-        .int(line.bill.since.0)
-        .int(line.bill.total_minor)
-        .int(line.bill.entries)
-        .int(line.epoch);
-}
-
-pub(super) fn take_line(c: &mut Columns<'_>) -> Result<Line, StoreError> {
-    Ok(Line {
-        subscriber: SubscriberId(c.int()?),
-        reference: c.shared()?,
-        msisdn: c.opt_small::<Msisdn>()?,
-        iccid: c.opt_shared()?,
-        imsi: c.shared()?,
-        language: c.shared()?,
-        class: c.shared()?,
-        currency: c.parsed()?,
-        credit_limit: c.small()?,
-        cap: c.small()?,
-        changed: Millis(c.int()?),
-        key_version: c.small()?,
-        profile: c.shared()?,
-        sealed_keys: c.opt_octets()?.map(Arc::from),
-        asked: c.opt_int()?.map(Millis),
-        pin: take_pin(c)?,
-        own_limit: c.opt_small()?,
-        standing: Standing::by_number(c.small()?),
-        start_code: c.opt_small()?,
-        from_sim: FromSim {
-            counter: c.small()?,
-            digest: c.octets()?.try_into().ok(),
-            purchase: c.opt_int()?.map(PurchaseId),
-        },
-        mt_counter: c.small()?,
-        recent: Recent::from_octets(c.octets()?).ok_or_else(|| corrupt("line.recent"))?,
-        owed_minor: c.int()?,
-        held: c.small()?,
-        bill: OpenBill {
-            number: c.small()?,
-            since: Millis(c.int()?),
-            total_minor: c.int()?,
-            entries: c.small()?,
-        },
-        epoch: c.small()?,
+pub(super) fn take_epoch(c: &mut Columns<'_>) -> Result<BooksEpoch, StoreError> {
+    Ok(BooksEpoch {
+        number: c.small()?,
+        files: c.small()?,
+        plain_from: Millis(c.int()?),
+        margin: c.small()?,
     })
-}
-
-fn take_pin(c: &mut Columns<'_>) -> Result<Option<PinCheck>, StoreError> {
-    let check = c.opt_octets()?.map(<[u8; 16]>::try_from).transpose();
-    let check = check.map_err(|_| corrupt("line.pin_check"))?;
-    let wrong = c.small()?;
-    Ok(check.map(|check| PinCheck { check, wrong }))
 }
 
 pub(super) fn put_merchant(rows: &mut Rows, merchant: &Merchant) {

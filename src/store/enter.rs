@@ -11,8 +11,9 @@ use crate::gateway::world::{AccountRow, Counters, LastBatch, PonRow, TakenRefere
 use crate::sms::reassembly::PartKey;
 use crate::store::blobs;
 use crate::store::codec::{
-    pon, take_counters, take_item, take_line, take_merchant, take_purchase, take_terminal,
+    pon, take_counters, take_item, take_merchant, take_purchase, take_terminal,
 };
+use crate::store::line_codec::take_line;
 use crate::store::outgoing::{account, take_outbox, take_sent};
 use crate::store::rows::{Columns, corrupt};
 

@@ -9,9 +9,10 @@ use crate::gateway::world::{PonRow, World};
 use crate::sms::reassembly::{PartKey, PartSet};
 use crate::store::blobs;
 use crate::store::codec::{
-    put_counters, put_item, put_line, put_line_hot, put_merchant, put_purchase, put_purchase_later,
-    put_terminal, put_terminal_hot,
+    put_counters, put_item, put_merchant, put_purchase, put_purchase_later, put_terminal,
+    put_terminal_hot,
 };
+use crate::store::line_codec::{put_line, put_line_hot};
 use crate::store::outgoing::{put_bill, put_entry, put_outbox, put_sent};
 use crate::store::rows::Rows;
 use crate::store::statements::Query;

@@ -54,7 +54,9 @@ table!(
         subscriber_id: int, account: text, msisdn: int, iccid: text, imsi: text, language: text,
         class: text, currency: text, credit_limit_minor: int, cap_minor: int, changed_ms: int,
         key_version: int, profile: text, sealed_keys: octets, asked_ms: int, pin_check: octets,
-        pin_wrong: int, own_limit_minor: int, standing: int, start_code: int, mo_counter: int, mo_digest: octets, mo_purchase_id: int,
+        pin_wrong: int, file_key_version: int, pending_keys: octets, rekey_due_ms: int,
+        older_keys: octets, own_limit_minor: int, standing: int, start_code: int, mo_counter: int,
+        mo_digest: octets, mo_purchase_id: int,
         mt_counter: int, recent: octets, owed_minor: int, held_minor: int, bill_number: int,
         bill_since_ms: int, bill_total_minor: int, bill_entries: int, epoch: int,
     ]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::Millis;
-use crate::domain::ids::{OutboxId, PurchaseId};
+use crate::domain::ids::{OutboxId, PurchaseId, SubscriberId};
 use crate::gateway::books::StoreError;
 use crate::gateway::intake::Reach;
 use crate::gateway::upkeep::Upkeep;
@@ -62,6 +62,15 @@ impl Upkeep for Store {
         let rows = self.rows(sql.to_owned(), after.0, most).await?;
         rows.iter()
             .map(|row| Columns::of(row).int().map(PurchaseId))
+            .collect()
+    }
+
+    async fn rekeys_due(&self, now: Millis, most: u32) -> Result<Vec<SubscriberId>, StoreError> {
+        let sql = "select subscriber_id from line where rekey_due_ms <= $1
+             order by rekey_due_ms, subscriber_id limit $2";
+        let rows = self.rows(sql.to_owned(), now.0, most).await?;
+        rows.iter()
+            .map(|row| Columns::of(row).int().map(SubscriberId))
             .collect()
     }
 

@@ -8,17 +8,19 @@ use crate::domain::catalogue::ShortCode;
 use crate::domain::ids::{BillId, MerchantId, OutboxId, PurchaseId, SubscriberId, TerminalId};
 use crate::domain::ledger::Balance;
 use crate::domain::money::Currency;
+use crate::domain::subscriber::Line;
 use crate::gateway::books::StoreError;
 use crate::gateway::record::PurchaseRecord;
 use crate::gateway::views::{
-    AccountBalance, AccountBill, KeyEventRow, NoticeRow, Parked, Sent, Views,
+    AccountBalance, AccountBill, CardsWanted, KeyEventRow, NoticeRow, Parked, Sent, SimView, Views,
 };
 use crate::store::Store;
-use crate::store::codec::take_purchase;
+use crate::store::codec::{take_epoch, take_purchase};
+use crate::store::line_codec::take_line;
 use crate::store::outgoing::{take_outbox, take_sent};
 use crate::store::rows::{Columns, Rows, StoredRow, Value, corrupt};
 use crate::store::statements::{KEYS, Query};
-use crate::store::tables::{OUTBOX, PURCHASE, SENT};
+use crate::store::tables::{LINE, OUTBOX, PURCHASE, SENT};
 
 impl Views for Store {
     async fn purchase(&self, id: PurchaseId) -> Result<Option<PurchaseRecord>, StoreError> {
@@ -197,21 +199,85 @@ impl Views for Store {
             .collect()
     }
 
-    async fn notices(&self, after: i64, most: u32) -> Result<Vec<NoticeRow>, StoreError> {
-        let sql = "select notice_no, at_ms, kind, purchase_id, subscriber_id, text from notice
-             where notice_no > $1 order by notice_no limit $2";
-        let rows = self.rows(sql.to_owned(), after, most).await?;
+    async fn sim(&self, account: Arc<str>) -> Result<Option<SimView>, StoreError> {
+        let sql = format!("select {} from line where account = $1", LINE.list(""));
+        let rows = self.readers.select(&sql, &[Value::Text(account)]).await?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let line = take_line(&mut Columns::of(row))?;
+        let sql = "select epoch, (select min(files_epoch) from node), plain_from_ms, counter_margin
+             from books";
+        let rows = self.readers.select(sql, &[]).await?;
+        let books = rows
+            .first()
+            .map(|row| take_epoch(&mut Columns::of(row)))
+            .transpose()?
+            .unwrap_or_default();
+        let to = line.msisdn.map(|to| Value::Int(to.expose_number()));
+        let (mut waiting, mut parked) = (0_u64, 0_u64);
+        let sql = format!(
+            "select {} from outbox where msisdn = $1 and udhi = 1 and protocol_id = 127",
+            OUTBOX.list("")
+        );
+        for row in &self
+            .readers
+            .select(&sql, &[to.unwrap_or(Value::Null)])
+            .await?
+        {
+            let (_, cause) = take_outbox(&mut Columns::of(row))?;
+            let of = if cause.is_some() {
+                &mut parked
+            } else {
+                &mut waiting
+            };
+            *of = of.saturating_add(1);
+        }
+        let sql = format!(
+            "{NOTICES} where subscriber_id = $1 and kind in ('clone', 'reference')
+             order by notice_no desc limit 1"
+        );
+        let rows = self
+            .readers
+            .select(&sql, &[Value::Int(line.subscriber.0)])
+            .await?;
+        let alarm = rows.first().map(notice).transpose()?;
+        Ok(Some(SimView {
+            line,
+            books,
+            waiting,
+            parked,
+            alarm,
+        }))
+    }
+
+    async fn cards(
+        &self,
+        wanted: CardsWanted,
+        after: SubscriberId,
+        most: u32,
+    ) -> Result<Vec<(SubscriberId, Arc<str>)>, StoreError> {
+        let mut sql = "select subscriber_id, account from line
+             where subscriber_id > $1 and iccid is not null"
+            .to_owned();
+        let mut arguments = vec![Value::Int(after.0), Value::Int(most.into())];
+        let below = wanted.below.map(|version| Value::Int(version.into()));
+        for (condition, value) in [
+            ("and iccid = $", wanted.iccid.map(Value::Text)),
+            ("and class = $", wanted.class.map(Value::Text)),
+            ("and pending_keys is null and key_version < $", below),
+        ] {
+            if let Some(value) = value {
+                arguments.push(value);
+                sql = format!("{sql} {condition}{}", arguments.len());
+            }
+        }
+        sql.push_str(" order by subscriber_id limit $2");
+        let rows = self.readers.select(&sql, &arguments).await?;
         rows.iter()
             .map(|row| {
                 let mut c = Columns::of(row);
-                Ok(NoticeRow {
-                    number: c.int()?,
-                    at: Millis(c.int()?),
-                    kind: c.shared()?,
-                    purchase: c.opt_int()?.map(PurchaseId),
-                    subscriber: c.opt_int()?.map(SubscriberId),
-                    text: c.shared()?,
-                })
+                Ok((SubscriberId(c.int()?), c.shared()?))
             })
             .collect()
     }
@@ -245,6 +311,24 @@ impl Views for Store {
             .collect()
     }
 
+    async fn rekeys(&self, after: SubscriberId, most: u32) -> Result<Vec<Line>, StoreError> {
+        let sql = format!(
+            "select {} from line where subscriber_id > $1 and pending_keys is not null
+             order by subscriber_id limit $2",
+            LINE.list("")
+        );
+        let rows = self.rows(sql, after.0, most).await?;
+        rows.iter()
+            .map(|row| take_line(&mut Columns::of(row)))
+            .collect()
+    }
+
+    async fn notices(&self, after: i64, most: u32) -> Result<Vec<NoticeRow>, StoreError> {
+        let sql = format!("{NOTICES} where notice_no > $1 order by notice_no limit $2");
+        let rows = self.rows(sql, after, most).await?;
+        rows.iter().map(notice).collect()
+    }
+
     async fn schema(&self) -> Result<i64, StoreError> {
         let sql = "select coalesce(max(version), 0) from _sqlx_migrations
              where version > $1 limit $2";
@@ -257,6 +341,18 @@ impl Views for Store {
 fn sent(row: &StoredRow) -> Result<Sent, StoreError> {
     let (id, row) = take_sent(&mut Columns::of(row))?;
     Ok(Sent { id, row })
+}
+
+fn notice(row: &StoredRow) -> Result<NoticeRow, StoreError> {
+    let mut c = Columns::of(row);
+    Ok(NoticeRow {
+        number: c.int()?,
+        at: Millis(c.int()?),
+        kind: c.shared()?,
+        purchase: c.opt_int()?.map(PurchaseId),
+        subscriber: c.opt_int()?.map(SubscriberId),
+        text: c.shared()?,
+    })
 }
 
 fn bill(row: &StoredRow) -> Result<AccountBill, StoreError> {
@@ -283,6 +379,7 @@ fn cause(name: &str) -> Result<Closed, StoreError> {
         .ok_or_else(|| corrupt(format!("a bill was closed by {name:?}")))
 }
 
+const NOTICES: &str = "select notice_no, at_ms, kind, purchase_id, subscriber_id, text from notice";
 /// Messages about one purchase: it has few, unless its order is repeated for days.
 const SENT_OF_ONE_MAX: u32 = 100;
 /// Accounts, merchants and terminals of one answer: more than any operator has.

@@ -172,7 +172,7 @@ async fn on_primary(
 /// What the writer has to do next.
 enum Came {
     /// Someone has keys by now.
-    Back(Waiting),
+    Back(Box<Waiting>),
     /// So many new ones; 0 when there will be none any more.
     New(usize),
     /// Nobody.
@@ -197,12 +197,12 @@ impl<'a> Desk<'a> {
         let mut taken = Vec::with_capacity(BATCH_MAX);
         loop {
             let came = tokio::select! {
-                back = self.keyless.next() => Came::Back(back),
+                back = self.keyless.next() => Came::Back(Box::new(back)),
                 count = waiting.recv_many(&mut taken, BATCH_MAX) => Came::New(count),
                 () = tokio::time::sleep(KEPT_EVERY) => Came::Nobody,
             };
             match came {
-                Came::Back(back) => taken.push(back),
+                Came::Back(back) => taken.push(*back),
                 Came::New(0) => return Ok(()),
                 Came::New(_) => {}
                 Came::Nobody => {

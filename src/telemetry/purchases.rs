@@ -19,6 +19,7 @@ pub struct PurchaseMetrics {
     forged: Family<ClassLabel, Counter>,
     states: Family<StateLabel, Counter>,
     receipts: Family<ReceiptLabel, Counter>,
+    card_alarms: Family<AlarmLabel, Counter>,
     seconds: Family<StageLabel, Histogram, Micros>,
 }
 
@@ -30,6 +31,7 @@ impl Default for PurchaseMetrics {
             forged: Family::default(),
             states: Family::default(),
             receipts: Family::default(),
+            card_alarms: Family::default(),
             seconds: Family::new_with_constructor(Micros),
         }
     }
@@ -37,8 +39,8 @@ impl Default for PurchaseMetrics {
 
 impl PurchaseMetrics {
     /// Registers `purchases_total{channel,outcome}`, `refusals_total{cause}`,
-    /// `forged_total{class}`, `purchase_states_total{state}`, `receipts_total{state}` and
-    /// `purchase_seconds{stage}`.
+    /// `forged_total{class}`, `purchase_states_total{state}`, `receipts_total{state}`,
+    /// `card_alarms_total{kind}` and `purchase_seconds{stage}`.
     #[must_use]
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
@@ -53,6 +55,9 @@ impl PurchaseMetrics {
         let help =
             "Delivery receipts by what they say of a message; unmatched: of no known message";
         registry.register("receipts", help, metrics.receipts.clone());
+        let help = "Signs that a card was copied, or that its keys are known: one counter (clone) or one \
+                    reference (reference) with two contents";
+        registry.register("card_alarms", help, metrics.card_alarms.clone());
         let help = "Time that a stage of an order took";
         registry.register("purchase_seconds", help, metrics.seconds.clone());
         metrics
@@ -112,6 +117,13 @@ impl PurchaseMetrics {
         self.receipts.get_or_create(&label).inc();
     }
 
+    /// Counts a notice that is a sign of a copied card; of others, nothing.
+    pub fn noticed(&self, kind: &'static str) {
+        if matches!(kind, "clone" | "reference") {
+            self.card_alarms.get_or_create(&AlarmLabel { kind }).inc();
+        }
+    }
+
     /// How long a stage took, in microseconds.
     pub fn took(&self, stage: Stage, us: u64) {
         let label = StageLabel {
@@ -161,6 +173,11 @@ struct ClassLabel {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StateLabel {
     state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AlarmLabel {
+    kind: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -24,7 +24,7 @@ use svgate::gateway::member::{
     Arrival, ArrivalEnd, Content, LineImport, LoadPurse, Member, MerchantImport, Outcome,
     TerminalAct, TerminalImport, Word,
 };
-use svgate::gateway::policy::{Class, Policy};
+use svgate::gateway::policy::{CardRules, CardWay, Class, Policy};
 use svgate::gateway::record::OutboxRow;
 use svgate::sms::gsm7;
 use svgate::store::{Place, Store, StoreOptions, Writer};
@@ -103,6 +103,15 @@ pub(crate) fn policy() -> Policy {
         fees: [(eur, minor(10))].into(),
         alphabets: [].into(),
         asking: None,
+        cards: CardRules {
+            way: Some(CardWay {
+                smsc: "smsc-1".into(),
+                service: "778".into(),
+            }),
+            old_version_s: 86_400,
+            rekey_repeat_s: 86_400,
+            rekey_times: 3,
+        },
         shares_books: false,
     }
 }
@@ -448,6 +457,7 @@ pub(crate) fn end_of(outcome: &Outcome) -> (Option<PurchaseId>, ArrivalEnd) {
         | Outcome::Imported { .. }
         | Outcome::Batch(_)
         | Outcome::Bills(_)
+        | Outcome::Commanded(_)
         | Outcome::Refused(_)) => panic!("not an arrival: {other:?}"),
     }
 }

@@ -513,7 +513,7 @@ async fn counters_and_references_are_refused_each_in_its_own_words() {
         )
     );
     let notices = shop.notices().await;
-    for kind in ["counter_reused", "reference_reused", "counter_high"] {
+    for kind in ["clone", "reference", "counter_high"] {
         assert!(
             notices.iter().any(|notice| notice == kind),
             "{kind} in {notices:?}"

@@ -22,6 +22,7 @@ mod messages;
 mod orders;
 mod parts;
 mod pin;
+mod rekey;
 mod restore;
 mod schema;
 mod serve;

@@ -20,6 +20,7 @@ mod nodes;
 mod orders;
 mod parts;
 mod pin;
+mod rekey;
 mod restore;
 mod restore_nodes;
 mod schema;

@@ -13,9 +13,18 @@ pub(super) fn arrived(world: &mut World, proven: ProvenArrival, context: &Contex
     let (purchase, end) = match said {
         Said::Secured {
             subscriber,
+            version,
             packet,
             order,
-        } => secured::arrived(world, &arrival, subscriber, &packet, order, context),
+        } => {
+            let proven = secured::Proven {
+                subscriber,
+                version,
+                packet: &packet,
+                order,
+            };
+            secured::arrived(world, &arrival, proven, context)
+        }
         Said::Text {
             subscriber: Some(subscriber),
             command,

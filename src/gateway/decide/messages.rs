@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::ids::OutboxId;
 use crate::gateway::context::Context;
-use crate::gateway::decide::secured;
+use crate::gateway::decide::sealing;
 use crate::gateway::dispatch::message_reference;
 use crate::gateway::member::{Denied, OutboxEnd, OutboxSettled, Outcome, Receipt};
 use crate::gateway::policy::after_s;
@@ -54,7 +54,7 @@ pub(super) fn claimed(world: &mut World, rows: &[OutboxId], context: &Context) -
         let Some(row) = free.cloned() else {
             continue;
         };
-        let sealed = secured::is_sealed(&row.message);
+        let sealed = sealing::is_sealed(&row.message);
         let anew = sealed.then(|| sealed_anew(world, &row, context)).flatten();
         if let Some(message) = anew {
             let id = OutboxId(world.next_id());
@@ -79,7 +79,7 @@ fn sealed_anew(world: &mut World, row: &OutboxRow, context: &Context) -> Option<
     let line = world.by_msisdn.get(&row.to);
     let line = line.and_then(|subscriber| world.lines.get(subscriber))?;
     let subscriber = line.subscriber;
-    let (counter, message) = secured::reseal(world, subscriber, &row.message, context)?;
+    let (counter, message) = sealing::reseal(world, subscriber, &row.message, context)?;
     world.lines.change(&subscriber)?.mt_counter = counter;
     Some(message)
 }
@@ -106,7 +106,7 @@ pub(super) fn retried(world: &mut World, parked: OutboxId, context: &Context) ->
     let Some((mut row, _)) = world.parked.get(&parked).cloned() else {
         return Outcome::Refused(Denied::NotFound("parked message"));
     };
-    if secured::is_sealed(&row.message) {
+    if sealing::is_sealed(&row.message) {
         let Some(message) = sealed_anew(world, &row, context) else {
             let text = "the number has another card now, which could not open the message";
             return Outcome::Refused(Denied::Conflict(text.to_owned()));

@@ -161,6 +161,9 @@ fn add(world: &mut World, import: LineImport, context: &Context) {
             crate::domain::Millis(0)
         },
         key_version: import.key_version,
+        file_key_version: import.key_version,
+        pending: None,
+        older: None,
         profile: import.profile,
         sealed_keys: import.sealed_keys,
         asked: None,
@@ -187,7 +190,14 @@ fn add(world: &mut World, import: LineImport, context: &Context) {
 fn update(world: &mut World, before: &Line, import: LineImport) -> bool {
     let new_card = before.iccid.as_ref() != Some(&import.iccid);
     let new_number = before.msisdn != Some(import.msisdn);
-    let new_version = before.key_version != import.key_version;
+    // What the file said before it says again, whatever the card was given since.
+    let is_told_anew = new_card || before.file_key_version != import.key_version;
+    let key_version = if is_told_anew {
+        import.key_version
+    } else {
+        before.key_version
+    };
+    let new_version = before.key_version != key_version;
     let standing = match (before.standing, import.standing) {
         // What the subscriber stopped, only the subscriber starts.
         (Standing::Stopped, Standing::Active) => Standing::Stopped,
@@ -202,7 +212,8 @@ fn update(world: &mut World, before: &Line, import: LineImport) -> bool {
         credit_limit: import.credit_limit,
         cap: import.cap,
         standing,
-        key_version: import.key_version,
+        key_version,
+        file_key_version: import.key_version,
         profile: Arc::clone(&import.profile),
         // Sealing is randomized: keys are replaced only with a new card or version.
         sealed_keys: if new_card || new_version {

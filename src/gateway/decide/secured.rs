@@ -1,11 +1,9 @@
 //! Secured orders: the counter first, then the reference, then the order; and answers in kind.
 
-use bytes::Bytes;
-
 use crate::auth::Authentic;
-use crate::auth::command::{CommandDraft, CommandPacket, open_command, seal_command};
+use crate::auth::command::CommandPacket;
 use crate::auth::replay::{LastHeard, Verdict, judge};
-use crate::auth::secured_packet::{COUNTER_MAX, KeyRecord, PacketDigest, Spi, Spi2};
+use crate::auth::secured_packet::PacketDigest;
 use crate::auth::sim_keys::Direction;
 use crate::dialogue::reply::Reply;
 use crate::dialogue::secured_order::tlv::TlvError;
@@ -17,10 +15,10 @@ use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::purchase::State;
 use crate::domain::recent::{ByReference, Referenced};
 use crate::domain::refusal::Refusal;
-use crate::domain::subscriber::{FromSim, Line};
-use crate::gateway::context::{Context, NoKeys};
+use crate::domain::subscriber::FromSim;
+use crate::gateway::context::Context;
 use crate::gateway::decide::pay::{self, Goods, Order};
-use crate::gateway::decide::speech;
+use crate::gateway::decide::{rekey, sealing, speech};
 use crate::gateway::identity;
 use crate::gateway::member::{Arrival, ArrivalEnd};
 use crate::gateway::record::{Channel, PurchaseRecord, ShortMessage};
@@ -44,25 +42,44 @@ pub(super) struct Saying<'a> {
     pub(super) purchase: Option<PurchaseId>,
 }
 
+/// An authentic packet.
+pub(super) struct Proven<'a> {
+    /// Whose SIM made it.
+    pub(super) subscriber: SubscriberId,
+    /// The version of its keys.
+    pub(super) version: u8,
+    /// What it says.
+    pub(super) packet: &'a Authentic<CommandPacket>,
+    /// The order in it.
+    pub(super) order: Result<SecuredOrder, TlvError>,
+}
+
 /// What follows from an authentic packet. Paid or refused, its counter, digest and outcome are
-/// stored in the commit of its effect.
+/// stored in the commit of its effect. The first one under keys that were sent to the card says
+/// that it has them.
 pub(super) fn arrived(
     world: &mut World,
     arrival: &Arrival,
-    subscriber: SubscriberId,
-    packet: &Authentic<CommandPacket>,
-    order: Result<SecuredOrder, TlvError>,
+    proven: Proven<'_>,
     context: &Context,
 ) -> End {
-    let Some(line) = world.lines.get(&subscriber) else {
+    let Proven {
+        subscriber,
+        version,
+        packet,
+        order,
+    } = proven;
+    rekey::answered(world, subscriber, version, context);
+    let line = world.lines.get(&subscriber);
+    let Some(heard) = line.and_then(|line| line.heard_under(version)) else {
         return (None, ArrivalEnd::Refused(Refusal::UnknownSubscriber));
     };
     let last = LastHeard {
-        counter: line.from_sim.counter,
-        digest: line.from_sim.digest.map(PacketDigest),
+        counter: heard.counter,
+        digest: heard.digest.map(PacketDigest),
     };
     // A card that was another's repeats nothing of what that one bought.
-    let known = line.from_sim.purchase;
+    let known = heard.purchase;
     let known = known.filter(|purchase| is_of(world, *purchase, subscriber));
     let place = Place {
         arrival,
@@ -72,13 +89,15 @@ pub(super) fn arrived(
     match judge(packet, &last, context.policy.counter_jump_max) {
         Verdict::Fresh => {
             let (purchase, end) = fresh(world, &place, order, context);
-            if let Some(line) = world.lines.change(&subscriber) {
-                let digest = Some(packet.digest.0);
-                line.from_sim = FromSim {
-                    counter: packet.counter,
-                    digest,
-                    purchase,
-                };
+            let heard = FromSim {
+                counter: packet.counter,
+                digest: Some(packet.digest.0),
+                purchase,
+            };
+            if let Some(line) = world.lines.change(&subscriber)
+                && line.hear_under(version, heard)
+            {
+                world.imported_lines.insert(subscriber);
             }
             (purchase, end)
         }
@@ -90,8 +109,11 @@ pub(super) fn arrived(
             None => (None, ArrivalEnd::Repeated),
         },
         Verdict::SameCounterOtherDigest => {
-            let text = format!("counter {} came with another content", packet.counter);
-            world.notice("counter_reused", None, Some(subscriber), text);
+            let text = format!(
+                "counter {} came with another content: the card was copied, or its keys are known",
+                packet.counter
+            );
+            world.notice(CLONE, None, Some(subscriber), text);
             refuse(world, &place, order.ok(), Refusal::CounterReused, context)
         }
         Verdict::Low => refuse(world, &place, order.ok(), Refusal::CounterLow, context),
@@ -137,7 +159,7 @@ fn fresh(
         }
         ByReference::Reused => {
             let text = format!("reference {reference} came with another order");
-            world.notice("reference_reused", None, Some(place.subscriber), text);
+            world.notice(REFERENCE, None, Some(place.subscriber), text);
             return refuse(world, place, Some(order), Refusal::ReferenceReused, context);
         }
         ByReference::TooOld => {
@@ -331,63 +353,10 @@ pub(super) fn seal(
         purchase: saying.purchase,
         text,
     };
-    let record = keys_to(world, subscriber, context)?;
-    sealed(world.lines.get(&subscriber)?, &reply.encode(), &record)
-}
-
-/// A sealed answer once more, under the next counter: others may have reached the card since. None
-/// when it was not sealed for the card that the line has now, or no counter is left.
-pub(super) fn reseal(
-    world: &mut World,
-    subscriber: SubscriberId,
-    message: &ShortMessage,
-    context: &Context,
-) -> Option<(u64, ShortMessage)> {
-    let packet = message.user_data.strip_prefix(COMMAND_HEADER)?;
-    let record = keys_to(world, subscriber, context)?;
-    let opened = open_command(packet, &record).ok()?.into_inner();
-    sealed(world.lines.get(&subscriber)?, &opened.data, &record)
-}
-
-/// The keys towards a subscriber's SIM. Those that are not at hand undo what is decided here: it is
-/// decided again when they are.
-fn keys_to(world: &mut World, subscriber: SubscriberId, context: &Context) -> Option<KeyRecord> {
+    let version = world.lines.get(&subscriber)?.keys_in_use();
+    let record = sealing::keys(world, subscriber, &version, Direction::Mt, context)?;
     let line = world.lines.get(&subscriber)?;
-    match context.sim_keys(line, Direction::Mt) {
-        Ok(record) => Some(record),
-        Err(NoKeys::None) => None,
-        Err(NoKeys::Away(place)) => {
-            world.missed.note(place);
-            None
-        }
-    }
-}
-
-/// Whether a message is a sealed answer.
-pub(super) fn is_sealed(message: &ShortMessage) -> bool {
-    message.udhi && message.user_data.starts_with(COMMAND_HEADER)
-}
-
-/// Data under the next counter towards the SIM.
-fn sealed(line: &Line, data: &[u8], record: &KeyRecord) -> Option<(u64, ShortMessage)> {
-    let counter = line
-        .mt_counter
-        .checked_add(1)
-        .filter(|counter| *counter < COUNTER_MAX)?;
-    let spi = Spi {
-        spi1: record.profile.spi1_min,
-        spi2: Spi2(0),
-    };
-    let draft = CommandDraft { spi, counter, data };
-    let packet = seal_command(&draft, record).ok()?;
-    let user_data = [COMMAND_HEADER, &packet].concat();
-    let message = ShortMessage {
-        udhi: true,
-        protocol_id: SIM_DATA_DOWNLOAD,
-        data_coding: CLASS_2_8_BIT,
-        user_data: Bytes::from(user_data),
-    };
-    Some((counter, message))
+    sealing::seal(line, &reply.encode(), record.profile.spi1_min, &record)
 }
 
 fn outcome_of(record: &PurchaseRecord) -> OutcomeCode {
@@ -452,9 +421,6 @@ fn reference_of(order: &SecuredOrder) -> u32 {
     order.reference.number()
 }
 
-/// UDHL, IEI 70 (command packet) and its length: 3GPP TS 31.115 §4.2.
-const COMMAND_HEADER: &[u8] = &[0x02, 0x70, 0x00];
-/// TP-PID of (U)SIM data download: 3GPP TS 23.040 §9.2.3.9.
-const SIM_DATA_DOWNLOAD: u8 = 0x7F;
-/// TP-DCS of 8-bit data for the SIM: 3GPP TS 23.038 §4.
-const CLASS_2_8_BIT: u8 = 0xF6;
+/// Notices that a card may have been copied: what `card_alarms` counts.
+const CLONE: &str = "clone";
+const REFERENCE: &str = "reference";

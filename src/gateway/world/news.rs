@@ -10,7 +10,7 @@ use crate::domain::purchase::State;
 /// What happened that someone must look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// A word: `late_report`, `counter_reused`, `reference_reused`, `resolved`.
+    /// A word: `late_report`, `clone`, `reference`, `resolved`.
     pub kind: &'static str,
     /// The purchase.
     pub purchase: Option<PurchaseId>,

@@ -210,6 +210,10 @@ impl Upkeep for Desk {
         Ok(Vec::new())
     }
 
+    async fn rekeys_due(&self, _: Millis, _: u32) -> Result<Vec<SubscriberId>, StoreError> {
+        Ok(Vec::new())
+    }
+
     async fn last_commit(&self) -> Result<Option<Millis>, StoreError> {
         Ok(Some(self.now()))
     }

@@ -208,6 +208,9 @@ impl Books for FakeBooks {
             | Member::SweepSent { .. }
             | Member::ResetPin { .. }
             | Member::KeyEvent(_)
+            | Member::CardOrder(_)
+            | Member::Rotate(_)
+            | Member::RekeysDue(_)
             | Member::EndEpoch(_)
             | Member::Adopt(_)
             | Member::SweepParts { .. } => panic!("no route submits this"),

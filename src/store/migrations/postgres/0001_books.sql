@@ -62,6 +62,10 @@ create table line (
     asked_ms bigint,                                 -- a merchant last had the subscriber asked to pay
     pin_check bytea,                                 -- 16 octets; null before the first PIN
     pin_wrong bigint not null,                       -- tries since the last right one
+    file_key_version bigint not null,                -- the last import's: that again is no other
+    pending_keys bytea,                              -- sent to the card: domain::key_versions
+    rekey_due_ms bigint,                             -- they are sent again; null: not, or no longer
+    older_keys bytea,                                -- used before, good for a while: the same
     mo_counter bigint not null,                      -- 40 bits
     mo_digest bytea not null,                        -- 8 octets, or empty before the first
     mo_purchase_id bigint,
@@ -79,6 +83,7 @@ create unique index line_account on line (account);
 create index line_msisdn on line (msisdn);
 create index line_iccid on line (iccid);
 create index line_imsi on line (imsi);
+create index line_rekey on line (rekey_due_ms) where rekey_due_ms is not null;
 
 -- Cards that left a line, and versions of their keys that are not in use: counters and references
 -- as they stood. What a line holds of its card today is newer than its row here.
