@@ -32,6 +32,7 @@ pub mod purchase;
 pub mod purse;
 pub mod reconcile;
 pub mod serve;
+pub mod sim;
 pub mod site;
 pub mod store;
 pub mod subscriber;
@@ -81,6 +82,8 @@ pub enum BooksCommand {
     Merchant(merchant::MerchantArgs),
     /// Load the operator's purse, or show what it holds
     Purse(purse::PurseArgs),
+    /// Look into a subscriber's card, and command it from afar
+    Sim(sim::SimArgs),
     /// Give a terminal a new token
     Terminal(terminal::TerminalArgs),
     /// Close, list and settle bills
@@ -201,6 +204,7 @@ impl BooksCommand {
             Self::Subscriber(args) => args.action.common(),
             Self::Merchant(args) => args.action.common(),
             Self::Purse(args) => args.action.common(),
+            Self::Sim(args) => args.action.common(),
             Self::Terminal(args) => args.action.common(),
             Self::Bill(args) => args.action.common(),
             Self::Purchase(args) => args.action.common(),
@@ -217,6 +221,7 @@ impl BooksCommand {
                 action: purse::PurseAction::Load(args) | purse::PurseAction::Unload(args),
             }) => args.node,
             Self::Purse(_)
+            | Self::Sim(_)
             | Self::Subscriber(_)
             | Self::Merchant(_)
             | Self::Terminal(_)
@@ -238,6 +243,7 @@ impl BooksCommand {
             Self::Subscriber(args) => subscriber::run(&args.action, site, books, output).await,
             Self::Merchant(args) => merchant::run(&args.action, site, books, output).await,
             Self::Purse(args) => purse::run(&args.action, books, output).await,
+            Self::Sim(args) => sim::run(&args.action, books, output).await,
             Self::Terminal(args) => terminal::run(&args.action, books, output).await,
             Self::Bill(args) => bill::run(&args.action, site, books, output).await,
             Self::Purchase(args) => purchase::run(&args.action, books, output).await,

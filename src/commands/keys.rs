@@ -3,6 +3,7 @@
 pub mod init;
 pub mod log;
 pub mod master_file;
+pub mod rotate;
 
 use std::io::Write;
 
@@ -27,6 +28,9 @@ pub enum KeysAction {
     /// Make a new master key file.
     #[command(after_help = init::EXAMPLES)]
     Init(init::InitArgs),
+    /// Give cards new keys over the air, or list those that have not used them yet
+    #[command(after_help = rotate::EXAMPLES)]
+    Rotate(rotate::RotateArgs),
     /// Show what was done with keys, and by whom
     #[command(after_help = log::EXAMPLES)]
     Log(log::LogArgs),
@@ -40,6 +44,10 @@ pub enum KeysAction {
 pub fn run(args: &KeysArgs, output: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Fault> {
     match &args.action {
         KeysAction::Init(args) => Ok(init::run(args, output, err)),
+        KeysAction::Rotate(args) => {
+            let site = Site::load(&args.common.config)?;
+            site.on_books(async |_, books| rotate::run(args, &books, output).await.map(|()| 0))
+        }
         KeysAction::Log(args) => {
             let site = Site::load(&args.common.config)?;
             site.on_books(async |_, books| log::run(args, &books, output).await.map(|()| 0))

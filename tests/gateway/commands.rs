@@ -9,6 +9,7 @@ use serde_json::Value;
 use svgate::commands::{self, Cli, Streams};
 use svgate::config::SHIPPED;
 
+mod cards;
 mod imports;
 mod looking;
 
