@@ -27,6 +27,7 @@ pub mod node;
 pub mod notices;
 pub mod outbox;
 pub mod packet;
+pub mod phone;
 pub mod pipe;
 pub mod purchase;
 pub mod purse;
@@ -61,6 +62,8 @@ pub enum Command {
     Node(node::NodeArgs),
     /// Run a gateway with the whole world around it, and check every book afterwards
     Demo(demo::DemoArgs),
+    /// A phone in the terminal, with a card on a TCP port in it
+    Phone(phone::PhoneArgs),
     /// Write, list, verify and resend the billing files
     Export(OnSite<export::ExportArgs>),
     /// Compare the purse's log, the POS's log and the delivered files
@@ -154,6 +157,7 @@ fn dispatch(command: &Command, streams: &mut Streams<'_>) -> Result<u8, Fault> {
         Command::Keys(args) => keys::run(args, output, err),
         Command::Serve(args) => Ok(serve::run(args, err)),
         Command::Demo(args) => Ok(demo::run(args, output, err)),
+        Command::Phone(args) => Ok(phone::run(args, output, err)),
         Command::Node(args) => {
             let site = Site::load(&args.action.common().config)?;
             node::run(&args.action, site, output).map(|()| 0)

@@ -2,6 +2,7 @@
 //!
 //! Nothing here names `gateway`, `store` or `http`: a peer knows what goes over the wire, no more.
 
+pub mod card;
 pub mod handset;
 pub mod kiosk;
 

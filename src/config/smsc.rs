@@ -282,7 +282,12 @@ pub enum PasswordError {
     },
 }
 
-fn read_password(file: &Path) -> Result<Password, PasswordError> {
+/// The password in a file of one line.
+///
+/// # Errors
+///
+/// [`PasswordError`].
+pub fn read_password(file: &Path) -> Result<Password, PasswordError> {
     let text = std::fs::read_to_string(file).map(Zeroizing::new);
     let text = text.map_err(|source| PasswordError::Unreadable {
         file: file.to_owned(),

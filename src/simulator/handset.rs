@@ -13,15 +13,22 @@ use crate::dialogue::secured_order::SecuredOrder;
 use crate::dialogue::secured_reply::SecuredReply;
 use crate::domain::msisdn::Msisdn;
 use crate::simulator::soft_sim::{BadConfirmation, Opened, SoftSim};
-use crate::smpp::pdu::{Address, ShortMessage, Tag};
+use crate::smpp::pdu::{Address, ShortMessage};
 use crate::sms::coding::DataCoding;
 use crate::sms::concatenation::Concatenation;
 use crate::sms::segments::{SegmentRules, SegmentedText};
 use crate::sms::user_data::{Header, UserData};
 use crate::sms::{Carriage, Message, SmscAlphabet, gsm7};
 
+pub mod card_phone;
+pub mod cell;
+mod dialling;
+pub mod equipment;
 pub mod phrasebook;
+pub mod tpdu;
 
+use self::dialling::Dialling;
+pub use self::dialling::Shown;
 use self::phrasebook::{Phrasebook, Said};
 
 /// One phone with its SIM.
@@ -31,8 +38,7 @@ pub struct Handset {
     pub sim: SoftSim,
     /// What the next message of several parts is called.
     next_reference: u8,
-    /// The number of the present USSD session.
-    session: u8,
+    ussd: Dialling,
 }
 
 /// What a message to a phone turned out to be.
@@ -48,15 +54,6 @@ pub enum Received {
     Said(Said),
     /// Something that the operator would never send.
     Bad(BadMessage),
-}
-
-/// A text of a USSD session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
-    /// What stands on the display.
-    pub text: String,
-    /// Whether it was the last one.
-    pub ends: bool,
 }
 
 /// Why a message to a phone is a fault of its sender.
@@ -76,12 +73,12 @@ pub enum BadMessage {
 impl Handset {
     /// The phone with this number.
     #[must_use]
-    pub const fn new(msisdn: Msisdn, sim: SoftSim) -> Self {
+    pub fn new(msisdn: Msisdn, sim: SoftSim) -> Self {
         Self {
             msisdn,
             sim,
             next_reference: 0,
-            session: 0,
+            ussd: Dialling::default(),
         }
     }
 
@@ -157,45 +154,21 @@ impl Handset {
         }
     }
 
-    /// Dials a code: the USSD centre opens another session for it (SMPP 5.0 §4.8.4.64).
+    /// Dials a code: the USSD centre opens another session for it.
     pub fn dial(&mut self, service: &str, code: &str) -> ShortMessage {
-        self.session = self.session.wrapping_add(1);
-        self.ussd(service, code, PSSR_INDICATION)
+        self.ussd.dial(self.msisdn, service, code)
     }
 
     /// Answers in the present USSD session.
     #[must_use]
     pub fn answer(&self, service: &str, text: &str) -> ShortMessage {
-        self.ussd(service, text, USSR_CONFIRM)
+        self.ussd.answer(self.msisdn, service, text)
     }
 
     /// What the display shows, if this is a text of the present USSD session.
     #[must_use]
     pub fn shown(&self, message: &ShortMessage) -> Option<Shown> {
-        let operation = message.tlvs.ussd_service_op()?;
-        let mark = message.tlvs.its_session_info()?;
-        if mark.first() != Some(&self.session) {
-            return None;
-        }
-        let carriage = Carriage {
-            coding: DataCoding::from_cbs(message.data_coding),
-            smsc: SmscAlphabet::Gsm7Unpacked,
-            with_header: false,
-        };
-        let text = Message::read(&message.payload().0, carriage).ok()?.text()?;
-        let ends = operation == PSSR_RESPONSE;
-        Some(Shown { text, ends })
-    }
-
-    fn ussd(&self, service: &str, text: &str, operation: u8) -> ShortMessage {
-        let mut message = self.message(service, text.as_bytes().to_vec());
-        message.service_type = "USSD".into();
-        message.data_coding = LANGUAGE_UNSPECIFIED;
-        message.tlvs.push(Tag::USSD_SERVICE_OP, vec![operation]);
-        message
-            .tlvs
-            .push(Tag::ITS_SESSION_INFO, vec![self.session, 0]);
-        message
+        self.ussd.shown(message)
     }
 
     /// Takes what the network brought, and lets the SIM or its owner read it.
@@ -230,25 +203,24 @@ impl Handset {
     }
 
     fn message(&self, service: &str, octets: Vec<u8>) -> ShortMessage {
-        ShortMessage {
-            source: Address::international(self.msisdn.expose_digits()),
-            destination: Address {
-                ton: NETWORK_SPECIFIC,
-                npi: 1,
-                value: service.to_owned().into(),
-            },
-            short_message: Bytes::from(octets).into(),
-            ..ShortMessage::default()
-        }
+        message(self.msisdn, service, octets)
     }
 }
 
-/// `ussd_service_op` of a code that was dialled, of an answer, and of the last text.
-const PSSR_INDICATION: u8 = 1;
-const USSR_CONFIRM: u8 = 18;
-const PSSR_RESPONSE: u8 = 17;
-/// `data_coding` of 7-bit text: 3GPP TS 23.038 §5.
-const LANGUAGE_UNSPECIFIED: u8 = 0x0F;
+/// What `from` sends to a short code.
+fn message(from: Msisdn, service: &str, octets: Vec<u8>) -> ShortMessage {
+    ShortMessage {
+        source: Address::international(from.expose_digits()),
+        destination: Address {
+            ton: NETWORK_SPECIFIC,
+            npi: 1,
+            value: service.to_owned().into(),
+        },
+        short_message: Bytes::from(octets).into(),
+        ..ShortMessage::default()
+    }
+}
+
 /// TP-UDHI in `esm_class`.
 const UDHI: u8 = 0x40;
 /// UDHL, IEI 70 (command packet) and its length: 3GPP TS 31.115 §4.2.
