@@ -156,6 +156,8 @@ replies! {
     ReferenceOld = "reference_old";
     /// The packet's counter is below the last: an old packet, or a copied SIM.
     CounterLow = "counter_low";
+    /// The packet's counter may have been used before the books were restored.
+    CounterForgotten = "counter_forgotten";
     /// The packet's counter is further on than cards get between two orders.
     CounterHigh = "counter_high";
     /// One counter, two contents: a copied SIM.

@@ -102,6 +102,9 @@ refusals! {
     PlainRests = 34 "plain_rests",
     /// The order was open when the books were restored: nobody knows whether it was paid.
     PonWithdrawn = 35 "pon_withdrawn",
+    /// The counter is one that the card may have used before the books were restored: whether it did
+    /// is forgotten.
+    CounterForgotten = 36 "counter_forgotten",
 }
 
 impl Refusal {

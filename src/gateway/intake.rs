@@ -194,7 +194,7 @@ impl Origin {
 }
 
 /// Whether the books found the packet not to be the SIM's own, or one of its old ones: both are
-/// what a forger's tries look like.
+/// what a forger's tries look like. One whose counter is forgotten is an honest card's after a restore.
 #[must_use]
 pub const fn draws_on_budget(outcome: &Outcome) -> bool {
     matches!(

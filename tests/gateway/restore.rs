@@ -175,7 +175,7 @@ async fn nothing_that_was_paid_before_the_restore_is_paid_again() {
     // The same packets again, whether a file knows them or none does.
     for packet in [&lost.delivered, &lost.forgotten] {
         let (_, end) = shop.arrive(packet.clone()).await;
-        assert_eq!(end, ArrivalEnd::Refused(Refusal::CounterLow));
+        assert_eq!(end, ArrivalEnd::Refused(Refusal::CounterForgotten));
     }
     // The same order under new keys' counter: its reference may have been used.
     let mut card = lost.card.clone();
@@ -373,7 +373,7 @@ async fn a_card_that_is_imported_again_before_adoption_goes_on_above_what_it_may
     let packet = phone.espresso(0);
     shop.submit(Member::ImportLines(vec![phone.line()])).await;
     let (_, end) = end_of(&shop.submit(Member::Arrival(packet)).await);
-    assert_eq!(end, ArrivalEnd::Refused(Refusal::CounterLow));
+    assert_eq!(end, ArrivalEnd::Refused(Refusal::CounterForgotten));
     drop(shop);
     site.ends(
         &format!("export adopt {}", site.path("export").display()),

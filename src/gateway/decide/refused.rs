@@ -72,6 +72,7 @@ impl RefusedOrder {
             Refusal::PinBlocked => Reply::PinBlocked,
             Refusal::WrongAgain => Reply::AgainWrong,
             Refusal::CounterLow => Reply::CounterLow,
+            Refusal::CounterForgotten => Reply::CounterForgotten,
             Refusal::CounterHigh => Reply::CounterHigh,
             Refusal::CounterBlocked => Reply::CounterBlocked,
             Refusal::CounterReused => Reply::CounterReused,

@@ -116,6 +116,10 @@ pub(super) fn arrived(
             world.notice(CLONE, None, Some(subscriber), text);
             refuse(world, &place, order.ok(), Refusal::CounterReused, context)
         }
+        Verdict::Low if heard.digest.is_none() => {
+            let cause = Refusal::CounterForgotten;
+            refuse(world, &place, order.ok(), cause, context)
+        }
         Verdict::Low => refuse(world, &place, order.ok(), Refusal::CounterLow, context),
         Verdict::Blocked => refuse(world, &place, order.ok(), Refusal::CounterBlocked, context),
         Verdict::High => {
@@ -391,9 +395,10 @@ fn refused_code(cause: Refusal) -> OutcomeCode {
         Refusal::UnknownPon => OutcomeCode::PonUnknown,
         Refusal::PonExpired | Refusal::PonWithdrawn => OutcomeCode::PonExpired,
         Refusal::PonPaid => OutcomeCode::PonPaid,
-        Refusal::CounterLow | Refusal::CounterBlocked | Refusal::CounterHigh => {
-            OutcomeCode::CounterLow
-        }
+        Refusal::CounterLow
+        | Refusal::CounterForgotten
+        | Refusal::CounterBlocked
+        | Refusal::CounterHigh => OutcomeCode::CounterLow,
         Refusal::CounterReused | Refusal::ReferenceReused | Refusal::ReferenceOld => {
             OutcomeCode::ReferenceConflict
         }

@@ -211,7 +211,8 @@ fn forgeries_and_old_packets_draw_on_the_budget_and_nothing_else_does() {
     assert!(draws_on_budget(&arrived(ArrivalEnd::Forged("cc_failed"))));
     assert!(draws_on_budget(&arrived(low)));
     let dead = ArrivalEnd::Refused(Refusal::Dead);
-    for end in [ArrivalEnd::Paid, ArrivalEnd::Repeated, dead] {
+    let forgotten = ArrivalEnd::Refused(Refusal::CounterForgotten);
+    for end in [ArrivalEnd::Paid, ArrivalEnd::Repeated, dead, forgotten] {
         assert!(!draws_on_budget(&arrived(end)));
     }
 }

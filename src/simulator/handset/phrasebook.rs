@@ -201,12 +201,13 @@ fn known_key(key: &str) -> &'static str {
         .unwrap_or("something else")
 }
 
-const REFUSALS: [&str; 37] = [
+const REFUSALS: [&str; 38] = [
     "again_used",
     "again_wrong",
     "barred",
     "cooling_off",
     "counter_blocked",
+    "counter_forgotten",
     "counter_high",
     "counter_low",
     "counter_reused",
