@@ -42,6 +42,7 @@ pub mod reading;
 pub mod rules;
 pub mod smsc;
 pub mod store_url;
+pub mod token;
 pub mod ussd;
 
 /// Everything that an operator decides, one field for each section of the file.
@@ -270,6 +271,9 @@ impl Config {
         }
         if let Some(postgres) = &mut self.store.postgres {
             postgres.set_in(folder);
+        }
+        if let Some(token) = &mut self.keys.token {
+            token.set_in(folder);
         }
         for smsc in &mut self.smsc {
             smsc.set_in(folder);

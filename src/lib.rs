@@ -31,5 +31,6 @@ pub mod sms;
 pub mod store;
 pub mod sv;
 pub mod telemetry;
+pub mod token;
 pub mod ussd;
 pub mod vend;

@@ -17,6 +17,7 @@ mod deliveries;
 mod error;
 mod figures;
 mod health;
+mod keys;
 mod links;
 mod mark;
 mod outbox;
@@ -67,7 +68,9 @@ use crate::serve::timers::{Timers, claim_messages, keep_house};
 use crate::serve::ussd::Desks;
 use crate::serve::watched::{Pulse, Watched};
 use crate::store::{Place, PostgresOptions, PostgresTls, Store, StoreOptions, Writer};
+use crate::telemetry::keys::TokenMetrics;
 use crate::telemetry::{self, Metrics};
+use crate::token::Token;
 
 pub use self::error::ServeError;
 pub use self::stop::{Signals, Stops};
@@ -88,6 +91,7 @@ pub struct Gateway {
     metrics: Metrics,
     http_metrics: HttpMetrics,
     registry: Registry,
+    token: Option<Token>,
     binds: Vec<(Bind, SmscReach)>,
     reaches: Vec<SmscReach>,
     doorway: Doorway,
@@ -168,12 +172,20 @@ impl Gateway {
             metrics,
             http_metrics,
             registry,
+            token: None,
             binds,
             reaches: reaches.into_values().collect(),
             doorway,
             metrics_doorway,
             addresses,
         })
+    }
+
+    /// The same, watching over the token that its keys come from.
+    #[must_use]
+    pub fn with_token(mut self, token: Option<Token>) -> Self {
+        self.token = token;
+        self
     }
 
     /// Where it listens.
@@ -199,23 +211,15 @@ impl Gateway {
     }
 
     /// Starts every task. The receiver ends when every delivery was answered after closing.
-    fn start(self) -> Result<(Running, mpsc::Receiver<()>), ServeError> {
+    fn start(mut self) -> Result<(Running, mpsc::Receiver<()>), ServeError> {
         let clock = Arc::clone(&self.surroundings.now);
         let elapsed_us = Arc::clone(&self.surroundings.elapsed_us);
         let steady = Steady::new(Arc::clone(&clock), elapsed_us, self.last_commit);
         let purchases = self.metrics.purchases.clone();
         let pulse = Arc::new(Pulse::new(clock, self.readiness.clone(), steady, purchases));
         let mut running = Running::new();
-        let writing = Box::pin(self.writer.run());
-        running.start(Part::Writer, async {
-            writing.await.map_err(|error| match error {
-                StoreError::Unknown => ServeError::Unflushed,
-                other
-                @ (StoreError::Unavailable(_) | StoreError::Busy | StoreError::Corrupt(_)) => {
-                    other.into()
-                }
-            })
-        });
+        self.watch_token(&mut running);
+        running.start(Part::Writer, write(self.writer));
         let (quieting, quiet) = mpsc::channel(1);
         let desks = Desks {
             books: Watched::new(self.store.clone(), Arc::clone(&pulse)),
@@ -272,6 +276,15 @@ impl Gateway {
         Ok((running, quiet))
     }
 
+    /// Looks again and again whether the token gives keys.
+    fn watch_token(&mut self, running: &mut Running) {
+        if let Some(token) = self.token.take() {
+            let metrics = TokenMetrics::register(&mut self.registry);
+            let watching = keys::watch(token, metrics, self.readiness.clone());
+            running.start_until(Part::Health, Stage::Closing, watching);
+        }
+    }
+
     fn say_hello(&self) {
         let Addresses { http, metrics } = self.addresses;
         let config = &self.config;
@@ -308,6 +321,18 @@ impl Gateway {
             );
         }
     }
+}
+
+/// Writes until every handle to the store is gone.
+async fn write(writer: Writer) -> Result<(), ServeError> {
+    let written = Box::pin(writer.run()).await;
+    written.map_err(|error| match error {
+        StoreError::Unknown => ServeError::Unflushed,
+        other @ (StoreError::Unavailable(_)
+        | StoreError::Busy
+        | StoreError::Keyless(_)
+        | StoreError::Corrupt(_)) => other.into(),
+    })
 }
 
 /// What carries out commits, and what happens by the clock.

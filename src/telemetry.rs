@@ -23,6 +23,7 @@ pub mod clock;
 pub mod gsup;
 pub mod histogram;
 pub mod key_log;
+pub mod keys;
 pub mod links;
 pub mod purchases;
 pub mod storage;

@@ -40,6 +40,7 @@ const IO: &[&str] = &[
     "export",
     "config",
     "telemetry",
+    "token",
 ];
 
 /// Each place of the crate, and the only others that its shipped code may name.
@@ -58,6 +59,7 @@ const ARROWS: &[(&str, &[&[&str]])] = &[
     ("export", &[SETTINGS, FLOW, PURE]),
     ("config", &[FLOW, PURE]),
     ("telemetry", &[&["config"], FLOW, PURE]),
+    ("token", &[SETTINGS, FLOW, PURE]),
     ("gateway", &[PURE]),
     ("domain", &[]),
     ("sms", &[PURE]),
@@ -97,6 +99,10 @@ const SPAWNERS: &[(&str, &str)] = &[
     (
         "simulator",
         "phones, machines and the SMSC live beside the gateway, not in it",
+    ),
+    (
+        "token",
+        "a call of a PKCS#11 library may hang: it has a thread of its own, so that nothing else does",
     ),
     (
         "commands/demo",

@@ -91,6 +91,15 @@ impl Master {
     ///
     /// [`BadMasterText`] says what is wrong and never quotes the text.
     pub fn from_text(text: &str) -> Result<Self, BadMasterText> {
+        Self::secret_of(text).map(|secret| Self::new(&secret))
+    }
+
+    /// The octets that the text of a key file has, for who brings them into a token.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::from_text`].
+    pub fn secret_of(text: &str) -> Result<Zeroizing<[u8; 32]>, BadMasterText> {
         let (version, digits) = text.trim_end().split_once(' ').ok_or(BadMasterText::Form)?;
         if version != TEXT_VERSION {
             return Err(BadMasterText::Version);
@@ -98,7 +107,7 @@ impl Master {
         let mut secret = Zeroizing::new([0; 32]);
         hex::decode_to_slice(digits, secret.as_mut_slice()).map_err(|_| BadMasterText::Digits)?;
         match secret.as_slice() {
-            [first, rest @ ..] if rest.iter().any(|octet| octet != first) => Ok(Self::new(&secret)),
+            [first, rest @ ..] if rest.iter().any(|octet| octet != first) => Ok(secret),
             _ => Err(BadMasterText::NotRandom),
         }
     }

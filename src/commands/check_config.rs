@@ -7,9 +7,11 @@ use serde_json::json;
 
 use crate::commands::Streams;
 use crate::commands::keys::load_master;
-use crate::commands::site::Fault;
-use crate::config::faults::Faults;
+use crate::commands::secrecy::before_keys;
+use crate::commands::site;
+use crate::config::faults::{Fault, Faults};
 use crate::config::{Config, ConfigError};
+use crate::token::{Tries, look_without_pin};
 
 /// Arguments of `svgate check-config`.
 #[derive(Clone, Debug, Args)]
@@ -27,8 +29,8 @@ pub struct CheckConfigArgs {
 ///
 /// # Errors
 ///
-/// [`Fault::Usage`] when there is no such file; [`Fault::Refused`] when anything is wrong with it.
-pub fn run(args: &CheckConfigArgs, streams: &mut Streams<'_>) -> Result<(), Fault> {
+/// [`site::Fault::Usage`] when there is no such file; [`site::Fault::Refused`] when anything is wrong with it.
+pub fn run(args: &CheckConfigArgs, streams: &mut Streams<'_>) -> Result<(), site::Fault> {
     let (faults, warnings) = found(args)?;
     if args.json {
         let line = json!({ "ok": faults.is_empty(), "errors": faults, "warnings": warnings });
@@ -44,7 +46,7 @@ pub fn run(args: &CheckConfigArgs, streams: &mut Streams<'_>) -> Result<(), Faul
     if !faults.is_empty() {
         let (file, count) = (args.file.display(), faults.len());
         let errors = if count == 1 { "error" } else { "errors" };
-        return Err(Fault::Refused(format!("{file} has {count} {errors}")));
+        return Err(site::Fault::Refused(format!("{file} has {count} {errors}")));
     }
     if !args.json {
         writeln!(streams.output, "{} is right", args.file.display())?;
@@ -53,7 +55,7 @@ pub fn run(args: &CheckConfigArgs, streams: &mut Streams<'_>) -> Result<(), Faul
 }
 
 /// Errors and warnings, a line each.
-fn found(args: &CheckConfigArgs) -> Result<(Vec<String>, Vec<String>), Fault> {
+fn found(args: &CheckConfigArgs) -> Result<(Vec<String>, Vec<String>), site::Fault> {
     let lines = |mut faults: Faults| {
         faults.0.sort_by_key(|fault| fault.line);
         faults.0.iter().map(ToString::to_string).collect()
@@ -68,9 +70,8 @@ fn found(args: &CheckConfigArgs) -> Result<(Vec<String>, Vec<String>), Fault> {
         }
     };
     let mut faults = config.file_faults();
-    if let Err(error) = load_master(&config.keys.master_file) {
-        faults.push(config.fault("keys", "master_file", error.to_string()));
-    }
+    let mut warnings = config.warnings();
+    keys(&config, &mut faults, &mut warnings);
     let mut faults: Vec<String> = lines(Faults(faults));
     if let Err(error) = config.texts() {
         faults.extend(error.to_string().lines().map(str::to_owned));
@@ -78,7 +79,32 @@ fn found(args: &CheckConfigArgs) -> Result<(Vec<String>, Vec<String>), Fault> {
     if let Err(error) = config.ussd() {
         faults.extend(error.to_string().lines().map(str::to_owned));
     }
-    Ok((faults, lines(Faults(config.warnings()))))
+    Ok((faults, lines(Faults(warnings))))
+}
+
+/// What is wrong with the source of keys. A token is given no PIN: tries are counted.
+fn keys(config: &Config, faults: &mut Vec<Fault>, warnings: &mut Vec<Fault>) {
+    let mut found = |key: &str, problem: String| faults.push(config.fault("keys", key, problem));
+    if let Err(error) = before_keys(config.keys.allow_software_aes) {
+        found("allow_software_aes", error.to_string());
+    }
+    let Some(token) = &config.keys.token else {
+        if let Err(error) = load_master(&config.keys.master_file) {
+            found("master_file", error.to_string());
+        }
+        return;
+    };
+    match look_without_pin(token) {
+        Err(error) => found(error.key(), error.to_string()),
+        Ok(Tries::Unknown) => {}
+        Ok(tries) => {
+            let problem = format!(
+                "{tries}: `svgate serve` does not try the PIN by itself then; see that it is right, and \
+                 try it by `svgate keys check`"
+            );
+            warnings.push(config.fault("keys", "token.pin_file", problem));
+        }
+    }
 }
 
 const EXAMPLES: &str = "\

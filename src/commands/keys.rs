@@ -1,5 +1,6 @@
 //! `svgate keys`: the keys that every SIM's orders are proved by, from the making of the master on.
 
+pub mod check;
 pub mod init;
 pub mod log;
 pub mod master_file;
@@ -25,9 +26,12 @@ pub struct KeysArgs {
 /// What to do with keys.
 #[derive(Clone, Debug, Subcommand)]
 pub enum KeysAction {
-    /// Make a new master key file.
+    /// Make a new master key: a file, or in the token.
     #[command(after_help = init::EXAMPLES)]
     Init(init::InitArgs),
+    /// Check the keys' source and every algorithm that keys meet
+    #[command(after_help = check::EXAMPLES)]
+    Check(check::CheckArgs),
     /// Give cards new keys over the air, or list those that have not used them yet
     #[command(after_help = rotate::EXAMPLES)]
     Rotate(rotate::RotateArgs),
@@ -43,7 +47,8 @@ pub enum KeysAction {
 /// What the action says, or why there are no books.
 pub fn run(args: &KeysArgs, output: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Fault> {
     match &args.action {
-        KeysAction::Init(args) => Ok(init::run(args, output, err)),
+        KeysAction::Init(args) => init::run(args, output, err),
+        KeysAction::Check(args) => check::run(args, output),
         KeysAction::Rotate(args) => {
             let site = Site::load(&args.common.config)?;
             site.on_books(async |_, books| rotate::run(args, &books, output).await.map(|()| 0))

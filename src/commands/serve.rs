@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use crate::auth::sim_keys::Master;
+use crate::commands::key_source::{OpenedKeys, lock_keys, open_keys};
 use crate::config::Config;
 use crate::config::places::LogFormat;
 use crate::http::Surroundings;
@@ -46,10 +46,9 @@ fn serve(args: &ServeArgs) -> Result<(), String> {
         config.log.format = LogFormat::Json;
     }
     telemetry::start_log(&config.log).map_err(|error| error.to_string())?;
-    let master: Arc<Master> = super::keys::load_master(&config.keys.master_file)
-        .map_err(|error| error.to_string())?
-        .into();
-    let context = config.context(master).map_err(|error| error.to_string())?;
+    let OpenedKeys { source, token } = open_keys(&config).map_err(|error| error.to_string())?;
+    let context = config.context(source).map_err(|error| error.to_string())?;
+    lock_keys();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -58,7 +57,7 @@ fn serve(args: &ServeArgs) -> Result<(), String> {
         let signals = Signals::new().map_err(ServeError::System)?;
         let surroundings = surroundings();
         let gateway = Gateway::open(config, Arc::new(context), surroundings).await?;
-        gateway.run(signals).await
+        gateway.with_token(token).run(signals).await
     });
     // What a second signal left behind is not waited for.
     runtime.shutdown_background();

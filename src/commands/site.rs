@@ -4,7 +4,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::commands::keys::{MasterFileError, load_master};
+use crate::commands::key_source::{KeySourceError, open_keys};
+use crate::commands::secrecy::lock_memory;
 use crate::config::places::MsisdnInFiles;
 use crate::config::{Config, ConfigError};
 use crate::domain::Millis;
@@ -37,12 +38,16 @@ impl Site {
     /// # Errors
     ///
     /// [`Fault::Usage`] when there is no such file, [`Fault::Refused`] for what is wrong in it,
-    /// [`Fault::Failure`] for a master key that can't be used.
+    /// [`Fault::Failure`] for a master key that can't be used, or a token that does not give it.
     pub fn load(config: &Path) -> Result<Self, Fault> {
         let config = Config::load(config)?;
         // A log that was started before goes on as it is.
         let _ = telemetry::start_log(&config.log);
-        let keys: KeySource = Arc::new(load_master(&config.keys.master_file)?).into();
+        let keys = open_keys(&config)?.source;
+        // A command is short: what hinders it is told by `serve`.
+        if let Err(error) = lock_memory() {
+            tracing::debug!("{error}");
+        }
         let context = Arc::new(config.context(keys.clone())?);
         Ok(Self {
             config: Arc::new(config),
@@ -235,9 +240,12 @@ impl From<MarkError> for Fault {
     }
 }
 
-impl From<MasterFileError> for Fault {
-    fn from(error: MasterFileError) -> Self {
-        Self::Failure(error.to_string())
+impl From<KeySourceError> for Fault {
+    fn from(error: KeySourceError) -> Self {
+        match error {
+            KeySourceError::SoftwareAes(_) => Self::Refused(error.to_string()),
+            KeySourceError::File(_) | KeySourceError::Token(_) => Self::Failure(error.to_string()),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! `[keys]`: the master key file, and what packets of standard cards look like each way;
+//! `[keys]`: where the master key is, and what packets of standard cards look like each way;
 //! `[[card_profile]]`: those of other cards.
 
 use std::collections::BTreeMap;
@@ -12,6 +12,7 @@ use crate::auth::secured_packet::{CcLength, KeyOctet, KeyProfile, Spi, Spi1, Tar
 use crate::config::faults::{KeyFault, bad_word, fault};
 use crate::config::reading::{Placed, Reading, Section};
 use crate::config::smsc::SmscConfig;
+use crate::config::token::TokenConfig;
 use crate::gateway::context::{Profiles, STANDARD_PROFILE};
 use crate::gateway::policy::{CardRules, CardWay};
 
@@ -34,6 +35,11 @@ pub struct KeysConfig {
     /// The SMSC by which commands go to cards; the first that transmits unless named.
     #[serde(default)]
     pub commands_by: Option<Arc<str>>,
+    /// Whether AES may be made by instructions of no cipher: some ten times slower.
+    #[serde(default)]
+    pub allow_software_aes: bool,
+    /// The token that holds the master, instead of the file.
+    pub token: Option<TokenConfig>,
     /// Packets from the SIM.
     pub orders: PacketConfig,
     /// Packets to the SIM.
@@ -79,8 +85,16 @@ impl Section for KeysConfig {
             within("rekey_times", self.rekey_times.into(), u8::MAX.into()),
         ];
         let faults = hours.into_iter().flatten();
+        let token = self.token.iter();
+        let both = token.clone().filter(|_| self.master_file != master_file());
+        let both = both.map(|_| {
+            let problem = "must not be given where [keys.token] is: the master is in one place";
+            fault("master_file", problem.to_owned())
+        });
         faults
             .chain(same_tar(self.orders, self.confirmations))
+            .chain(both)
+            .chain(token.flat_map(TokenConfig::faults))
             .collect()
     }
 }

@@ -23,6 +23,10 @@ pub enum StoreError {
     /// nothing was stored.
     #[error("the writer is busy")]
     Busy,
+    /// The keys of a SIM can't be had now, for this member alone: nothing of it was stored, and it may
+    /// be tried again later.
+    #[error("the keys of the SIM can't be had now: {0}")]
+    Keyless(String),
     /// A commit got no answer. Ask again: every member is known by its content.
     #[error("it is unknown whether the commit took place")]
     Unknown,
@@ -108,7 +112,7 @@ pub trait Books: Clone + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Busy`] and [`StoreError::Unavailable`] when nothing was stored;
+    /// [`StoreError::Busy`], [`StoreError::Keyless`] and [`StoreError::Unavailable`] when nothing was stored;
     /// [`StoreError::Unknown`] when a commit got no answer.
     fn submit_within(
         &self,

@@ -64,6 +64,8 @@ pub enum Need {
     Clock,
     /// The time of day is that of the other nodes, where there are any.
     Peers,
+    /// The token gives keys, where they are in one.
+    Keys,
 }
 
 impl Need {
@@ -74,6 +76,7 @@ impl Need {
             Self::Disk => "disk",
             Self::Clock => "clock",
             Self::Peers => "peers",
+            Self::Keys => "keys",
         }
     }
 }

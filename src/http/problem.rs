@@ -134,6 +134,9 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Busy => Self::unavailable("busy; ask again", BUSY_RETRY_S),
+            StoreError::Keyless(_) => {
+                Self::unavailable("keys can't be had now; ask again", STORE_RETRY_S)
+            }
             StoreError::Unavailable(cause) => {
                 // Whoever watches the books warns of it once; each request of each machine meets it.
                 tracing::debug!(%cause, "the store is not available to a terminal");
@@ -183,6 +186,7 @@ mod tests {
         let cases = [
             (Problem::from(StoreError::Busy), 503, "UNAVAILABLE"),
             (StoreError::Unavailable(text()).into(), 503, "UNAVAILABLE"),
+            (StoreError::Keyless(text()).into(), 503, "UNAVAILABLE"),
             (StoreError::Unknown.into(), 503, "UNAVAILABLE"),
             (StoreError::Corrupt(text()).into(), 500, "INTERNAL"),
             (Denied::NotFound("ack").into(), 404, "NOT_FOUND"),

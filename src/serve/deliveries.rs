@@ -232,6 +232,7 @@ pub(super) const fn status_of(result: &Result<Outcome, StoreError>) -> CommandSt
         Ok(_) => CommandStatus::ESME_ROK,
         Err(
             StoreError::Busy
+            | StoreError::Keyless(_)
             | StoreError::Unavailable(_)
             | StoreError::Unknown
             | StoreError::Corrupt(_),
@@ -268,6 +269,7 @@ mod tests {
         let text = String::new;
         for error in [
             StoreError::Busy,
+            StoreError::Keyless(text()),
             StoreError::Unavailable(text()),
             StoreError::Unknown,
             StoreError::Corrupt(text()),

@@ -457,7 +457,10 @@ impl<B: Books, V: Browse, C: Carrier> Desk<B, V, C> {
 
     fn failed(&mut self, session: SessionId, error: &StoreError) -> Option<Step> {
         let key = match error {
-            StoreError::Busy | StoreError::Unavailable(_) | StoreError::Corrupt(_) => "busy",
+            StoreError::Busy
+            | StoreError::Keyless(_)
+            | StoreError::Unavailable(_)
+            | StoreError::Corrupt(_) => "busy",
             StoreError::Unknown => "unsure",
         };
         self.at(session, |seat, guide| {

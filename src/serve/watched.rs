@@ -94,8 +94,9 @@ impl Pulse {
                     tracing::info!("the books take orders");
                 }
             }
-            // They have too much to do: that is no failure of theirs.
+            // They have too much to do, or one SIM's keys are away: that is no failure of theirs.
             Err(StoreError::Busy) => {}
+            Err(error @ StoreError::Keyless(_)) => tracing::debug!(%error, "comes again"),
             Err(error @ (StoreError::Unavailable(_) | StoreError::Unknown)) => {
                 self.no_answer_taken();
                 if !self.lacking.swap(true, Ordering::Relaxed) {

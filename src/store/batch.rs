@@ -65,7 +65,7 @@ impl From<Failed> for StoreError {
             Failed::Before(error) | Failed::Again(error) => error,
             Failed::TakenOver(why) => Self::Unavailable(why),
             Failed::AtCommit { broken, .. } => Self::Unavailable(broken.to_string()),
-            Failed::Keyless(_) => Self::Unavailable("keys of a SIM are not at hand".to_owned()),
+            Failed::Keyless(_) => Self::Keyless("they are not at hand".to_owned()),
         }
     }
 }

@@ -70,8 +70,8 @@ impl Keyless {
                 continue;
             };
             if waiting.parked >= PARKED_MAX {
-                let text = "keys are forgotten before they are used: raise [keys.token] cache_sims";
-                refuse(waiting, StoreError::Unavailable(text.to_owned()));
+                let text = "they are forgotten before they are used: raise [keys.token] cache_sims";
+                refuse(waiting, StoreError::Keyless(text.to_owned()));
                 continue;
             }
             waiting.parked = waiting.parked.saturating_add(1);
@@ -96,7 +96,7 @@ impl Bringer {
                 let at_hand = |place: &KeyPlace| self.source.sim_keys(place).is_some();
                 match &brought {
                     Err(away) if !places.iter().all(at_hand) => {
-                        refuse(waiting, StoreError::Unavailable(away.to_string()));
+                        refuse(waiting, StoreError::Keyless(away.to_string()));
                     }
                     Ok(()) | Err(_) => {
                         if self.back.send(waiting).await.is_err() {

@@ -169,16 +169,6 @@ async fn on_primary(
     result
 }
 
-/// What the writer has to do next.
-enum Came {
-    /// Someone has keys by now.
-    Back(Box<Waiting>),
-    /// So many new ones; 0 when there will be none any more.
-    New(usize),
-    /// Nobody.
-    Nobody,
-}
-
 impl<'a> Desk<'a> {
     const fn new(batch: Batch, told: Told, keyless: Keyless, gate: &'a Mutex<()>) -> Self {
         Self {
@@ -196,16 +186,14 @@ impl<'a> Desk<'a> {
     ) -> Result<(), StoreError> {
         let mut taken = Vec::with_capacity(BATCH_MAX);
         loop {
-            let came = tokio::select! {
-                back = self.keyless.next() => Came::Back(Box::new(back)),
-                count = waiting.recv_many(&mut taken, BATCH_MAX) => Came::New(count),
-                () = tokio::time::sleep(KEPT_EVERY) => Came::Nobody,
-            };
-            match came {
-                Came::Back(back) => taken.push(*back),
-                Came::New(0) => return Ok(()),
-                Came::New(_) => {}
-                Came::Nobody => {
+            tokio::select! {
+                back = self.keyless.next() => taken.push(back),
+                came = waiting.recv_many(&mut taken, BATCH_MAX) => {
+                    if came == 0 {
+                        return Ok(());
+                    }
+                }
+                () = tokio::time::sleep(KEPT_EVERY) => {
                     keep(link).await?;
                     continue;
                 }
@@ -384,6 +372,7 @@ fn copy(error: &StoreError) -> StoreError {
     match error {
         StoreError::Unavailable(text) => StoreError::Unavailable(text.clone()),
         StoreError::Busy => StoreError::Busy,
+        StoreError::Keyless(text) => StoreError::Keyless(text.clone()),
         StoreError::Unknown => StoreError::Unknown,
         StoreError::Corrupt(text) => StoreError::Corrupt(text.clone()),
     }

@@ -20,6 +20,7 @@ use svgate::domain::money::{Currency, MinorUnits};
 use svgate::domain::subscriber::Standing;
 use svgate::gateway::books::{Books, Committed};
 use svgate::gateway::context::{Context, Profiles};
+use svgate::gateway::key_source::KeySource;
 use svgate::gateway::member::{
     Arrival, ArrivalEnd, Content, LineImport, LoadPurse, Member, MerchantImport, Outcome,
     TerminalAct, TerminalImport, Word,
@@ -136,8 +137,12 @@ pub(crate) fn context() -> Arc<Context> {
 
 /// The context of one of several nodes.
 pub(crate) fn context_of(node: u16) -> Arc<Context> {
+    context_with(node, master().into())
+}
+
+fn context_with(node: u16, keys: KeySource) -> Arc<Context> {
     let texts = Texts::shipped(fits).unwrap();
-    let context = Context::new(node, policy(), texts, master(), profiles()).unwrap();
+    let context = Context::new(node, policy(), texts, keys, profiles()).unwrap();
     Arc::new(context.with_card_profiles([("four".into(), four_octets())].into()))
 }
 
@@ -178,7 +183,27 @@ impl Shop {
         node: u16,
         path: Option<std::path::PathBuf>,
     ) -> (Self, Writer) {
-        let context = context_of(node);
+        Self::of_context(place, context_of(node), node, path).await
+    }
+
+    /// Books whose SIMs' keys come from elsewhere than the master.
+    pub(crate) async fn with_keys(keys: KeySource) -> Self {
+        let place = crate::home::place(None).await;
+        let (shop, writer) = Self::of_context(place, context_with(0, keys), 0, None).await;
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a test runs the writer beside itself"
+        )]
+        tokio::spawn(writer.run());
+        shop
+    }
+
+    async fn of_context(
+        place: Place,
+        context: Arc<Context>,
+        node: u16,
+        path: Option<std::path::PathBuf>,
+    ) -> (Self, Writer) {
         let clock = Arc::new(AtomicI64::new(START.0));
         let committed = Arc::new(Mutex::new(Vec::new()));
         let ticking = Arc::clone(&clock);

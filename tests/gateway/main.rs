@@ -16,6 +16,7 @@ mod home;
 mod http;
 mod imports;
 mod key_log;
+mod keyless;
 mod kiosk;
 mod limits;
 mod messages;

@@ -13,6 +13,7 @@ mod fixture;
 mod home;
 mod imports;
 mod key_log;
+mod keyless;
 mod kiosk;
 mod limits;
 mod messages;

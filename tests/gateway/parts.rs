@@ -14,7 +14,7 @@ use svgate::sms::user_data::{Element, Header};
 use crate::fixture::{Phone, Shop};
 
 /// Cuts a message into parts of `length` octets.
-fn parts(whole: &Arrival, reference: u16, length: usize) -> Vec<Arrival> {
+pub(crate) fn parts(whole: &Arrival, reference: u16, length: usize) -> Vec<Arrival> {
     let secured = matches!(whole.content, Content::Secured(_));
     let total = u8::try_from(whole.received.len().div_ceil(length)).unwrap();
     (1..=total)

@@ -1,4 +1,4 @@
-//! `svgate keys init`: makes the master key file that every SIM's keys come from.
+//! `svgate keys init`: makes the master that every SIM's keys come from, as a file or in a token.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -9,27 +9,87 @@ use clap::Args;
 use zeroize::Zeroizing;
 
 use crate::auth::sim_keys::Master;
+use crate::commands::Common;
+use crate::commands::key_source::KeySourceError;
+use crate::commands::keys::master_file::load_secret;
+use crate::commands::secrecy::before_keys;
+use crate::commands::site::Fault;
+use crate::config::Config;
+use crate::token::{TokenError, make_master};
 
 /// Arguments of `svgate keys init`.
 #[derive(Clone, Debug, Args)]
 pub struct InitArgs {
     /// The file to make; one that exists is never touched
-    #[arg(long, value_name = "FILE")]
-    pub out: PathBuf,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
+    #[arg(long, value_name = "FILE", required_unless_present = "token")]
+    pub out: Option<PathBuf>,
+    /// Make it in the token of the configuration, which it never leaves
+    #[arg(long, conflicts_with = "out")]
+    pub token: bool,
+    /// Bring the master of this key file into the token, in place of a new one
+    #[arg(long, value_name = "FILE", requires = "token")]
+    pub from: Option<PathBuf>,
+    /// What every command takes.
+    #[command(flatten)]
+    pub common: Common,
 }
 
-/// Makes the file and returns the exit status: 0 made, 5 the file exists, 1 failure.
-pub(super) fn run(args: &InitArgs, output: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    let path = args.out.display();
-    let (status, written) = match init(&args.out) {
+/// Makes the master and returns the exit status: 0 made, 5 there is one already, 1 failure.
+///
+/// # Errors
+///
+/// [`Fault`] tells what is wrong with the configuration or its token.
+pub(super) fn run(
+    args: &InitArgs,
+    output: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<u8, Fault> {
+    match &args.out {
+        Some(path) => Ok(in_file(path, args.common.json, output, err)),
+        None => in_token(args, output).map(|()| OK),
+    }
+}
+
+fn in_token(args: &InitArgs, output: &mut dyn Write) -> Result<(), Fault> {
+    let config = Config::load(&args.common.config)?;
+    let keys = &config.keys;
+    before_keys(keys.allow_software_aes).map_err(KeySourceError::from)?;
+    let token = keys.token.as_ref().ok_or_else(|| {
+        let text = "the configuration has no [keys.token] to make a master in";
+        Fault::Refused(text.to_owned())
+    })?;
+    let secret = args.from.as_deref().map(load_secret).transpose();
+    let secret = secret.map_err(KeySourceError::from)?;
+    let named = make_master(token, secret.as_deref()).map_err(|error| {
+        if matches!(error, TokenError::KeyExists { .. }) {
+            Fault::Conflict(error.to_string())
+        } else {
+            KeySourceError::from(error).into()
+        }
+    })?;
+    let check_value = hex::encode(named.check_value());
+    let (token, key) = (&*token.token_label, &*token.key_label);
+    if args.common.json {
+        let made = serde_json::json!({ "token": token, "key": key, "check_value": check_value });
+        writeln!(output, "{made}")?;
+    } else {
+        writeln!(
+            output,
+            "made {key:?} in the token {token:?}, check value {check_value}\n\
+             back the token up by its own means: every SIM's keys come from it"
+        )?;
+    }
+    Ok(())
+}
+
+fn in_file(path: &Path, json: bool, output: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    let (file, path) = (path, path.display());
+    let (status, written) = match init(file) {
         Ok(master) => {
             let check_value = hex::encode(master.named().check_value());
-            let written = if args.json {
+            let written = if json {
                 let made = serde_json::json!({
-                    "file": args.out.to_string_lossy(), "check_value": check_value,
+                    "file": file.to_string_lossy(), "check_value": check_value,
                 });
                 writeln!(output, "{made}")
             } else {
@@ -88,9 +148,12 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   svgate keys init --out /etc/svgate/master.key
   svgate keys init --out master.key --json
+  svgate keys init --token --config /etc/svgate/svgate.toml
+  svgate keys init --token --from /etc/svgate/master.key
 
-The check value tells two masters apart and nothing else: compare it between nodes.
-Exit status: 0 made, 5 the file exists, 1 failure.";
+The check value tells two masters apart and nothing else: compare it between nodes, and before a key
+file that was brought into a token is destroyed.
+Exit status: 0 made, 5 there is one already, 1 failure.";
 
 #[cfg(test)]
 mod tests {
@@ -101,12 +164,8 @@ mod tests {
     use crate::commands::keys::load_master;
 
     fn make(path: &Path) -> (u8, String, String) {
-        let args = InitArgs {
-            out: path.to_owned(),
-            json: false,
-        };
         let (mut output, mut err) = (vec![], vec![]);
-        let status = run(&args, &mut output, &mut err);
+        let status = in_file(path, false, &mut output, &mut err);
         (
             status,
             String::from_utf8(output).unwrap(),

@@ -22,6 +22,15 @@ use crate::auth::sim_keys::{BadMasterText, Master};
 /// [`MasterFileError`] names the file and what to do about it. A file that others than its owner
 /// can open is refused: its keys must be taken for known.
 pub fn load_master(path: &Path) -> Result<Master, MasterFileError> {
+    load_secret(path).map(|secret| Master::new(&secret))
+}
+
+/// The octets of the master in the file at `path`.
+///
+/// # Errors
+///
+/// As [`load_master`].
+pub(super) fn load_secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, MasterFileError> {
     let fault = |cause| MasterFileError {
         path: path.to_owned(),
         cause,
@@ -46,7 +55,7 @@ pub fn load_master(path: &Path) -> Result<Master, MasterFileError> {
     let limit = u64::try_from(TEXT_MAX).unwrap_or(u64::MAX);
     let read = file.take(limit).read_to_string(&mut text);
     read.map_err(|error| fault(Cause::Unreadable(error)))?;
-    Master::from_text(&text).map_err(|error| fault(Cause::Text(error)))
+    Master::secret_of(&text).map_err(|error| fault(Cause::Text(error)))
 }
 
 /// A master key file that cannot be used.
