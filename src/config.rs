@@ -206,7 +206,7 @@ impl Config {
             fees: fees.map(|fee| (fee.currency, fee.amount)).collect(),
             shares_books: self.store.postgres.is_some(),
             asking: self.ussd.asking(&self.smsc, &self.gsup),
-            cards: self.keys.card_rules(&self.smsc, self.ussd.service_digits()),
+            cards: self.keys.card_rules(&self.smsc, &self.ussd),
             alphabets: smscs.map(|s| (s.smsc(), s.alphabet)).collect(),
         }
     }

@@ -13,6 +13,7 @@ use crate::config::faults::{KeyFault, bad_word, fault};
 use crate::config::reading::{Placed, Reading, Section};
 use crate::config::smsc::SmscConfig;
 use crate::config::token::TokenConfig;
+use crate::config::ussd::UssdConfig;
 use crate::gateway::context::{Profiles, STANDARD_PROFILE};
 use crate::gateway::policy::{CardRules, CardWay};
 
@@ -40,6 +41,10 @@ pub struct KeysConfig {
     pub allow_software_aes: bool,
     /// The token that holds the master, instead of the file.
     pub token: Option<TokenConfig>,
+    /// Whether standard cards are asked themselves to pay what merchants order in their subscribers'
+    /// names.
+    #[serde(default)]
+    pub offers: bool,
     /// Packets from the SIM.
     pub orders: PacketConfig,
     /// Packets to the SIM.
@@ -47,20 +52,21 @@ pub struct KeysConfig {
 }
 
 impl KeysConfig {
-    /// How cards are commanded from `service`, by one of `smscs`.
+    /// How cards are commanded, by one of `smscs` and from the number that subscribers dial.
     #[must_use]
-    pub(super) fn card_rules(&self, smscs: &[SmscConfig], service: &str) -> CardRules {
+    pub(super) fn card_rules(&self, smscs: &[SmscConfig], ussd: &UssdConfig) -> CardRules {
         let transmitting = smscs.iter().filter(|smsc| smsc.bind.transmits());
         let first = transmitting.map(SmscConfig::smsc).next();
         let hours = |hours: u32| hours.saturating_mul(3_600);
         CardRules {
             way: self.commands_by.clone().or(first).map(|smsc| CardWay {
                 smsc,
-                service: service.into(),
+                service: ussd.service_digits().into(),
             }),
             old_version_s: hours(self.old_version_h),
             rekey_repeat_s: hours(self.rekey_repeat_h),
             rekey_times: self.rekey_times,
+            offer_every_s: ussd.ask_every_s,
         }
     }
 
@@ -70,6 +76,7 @@ impl KeysConfig {
         Profiles {
             orders: self.orders.profile(),
             confirmations: self.confirmations.profile(),
+            offers: self.offers,
         }
     }
 }
@@ -105,6 +112,9 @@ impl Section for KeysConfig {
 pub struct CardProfileConfig {
     /// What a subscriber's `profile` says.
     pub name: Arc<str>,
+    /// Whether they are asked themselves to pay what merchants order in their subscribers' names.
+    #[serde(default)]
+    pub offers: bool,
     /// Packets from the SIM.
     pub orders: PacketConfig,
     /// Packets to the SIM.
@@ -118,6 +128,7 @@ impl CardProfileConfig {
         let profiles = |profile: &Self| Profiles {
             orders: profile.orders.profile(),
             confirmations: profile.confirmations.profile(),
+            offers: profile.offers,
         };
         all.iter()
             .map(|profile| (Arc::clone(&profile.name), profiles(profile)))
@@ -154,6 +165,7 @@ pub(super) fn apart(
             name,
             orders,
             confirmations,
+            offers: _,
         } = &placed.value;
         (&**name, orders, confirmations, &placed.lines)
     });

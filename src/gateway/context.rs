@@ -42,6 +42,8 @@ pub struct Profiles {
     pub orders: KeyProfile,
     /// Confirmations.
     pub confirmations: KeyProfile,
+    /// Whether the card shows what its subscriber is asked to pay, and asks for consent itself.
+    pub offers: bool,
 }
 
 /// Names and keys of a node's purses, two for each currency.
@@ -183,6 +185,19 @@ impl Context {
     #[must_use]
     pub const fn key_source(&self) -> &KeySource {
         &self.keys
+    }
+
+    /// Whether this line's card is asked itself to pay what merchants order in its subscriber's name.
+    #[must_use]
+    pub fn offers(&self, line: &Line) -> bool {
+        let profile = self.profiles.get(&line.profile);
+        line.iccid.is_some() && profile.is_some_and(|profile| profile.offers)
+    }
+
+    /// Whether any card is.
+    #[must_use]
+    pub fn has_offers(&self) -> bool {
+        self.profiles.values().any(|profile| profile.offers)
     }
 
     /// What is kept of a subscriber's PIN: without the master it can't be tried.

@@ -61,6 +61,8 @@ pub struct CardRules {
     pub rekey_repeat_s: u32,
     /// How often they are sent in all.
     pub rekey_times: u8,
+    /// A card is not asked to pay again before so many seconds.
+    pub offer_every_s: u32,
 }
 
 /// By which way commands leave.

@@ -55,6 +55,7 @@ pub(crate) fn profiles() -> Profiles {
     Profiles {
         orders: profile([0xB2, 0xF0, 0x01]),
         confirmations: profile([0xB2, 0xF0, 0x02]),
+        offers: false,
     }
 }
 
@@ -73,6 +74,7 @@ pub(crate) fn four_octets() -> Profiles {
             ..four([0xB2, 0xF0, 0x03])
         },
         confirmations: four([0xB2, 0xF0, 0x04]),
+        offers: true,
     }
 }
 
@@ -112,6 +114,7 @@ pub(crate) fn policy() -> Policy {
             old_version_s: 86_400,
             rekey_repeat_s: 86_400,
             rekey_times: 3,
+            offer_every_s: 30,
         },
         shares_books: false,
     }

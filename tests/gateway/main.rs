@@ -20,6 +20,7 @@ mod keyless;
 mod kiosk;
 mod limits;
 mod messages;
+mod offers;
 mod orders;
 mod parts;
 mod pin;

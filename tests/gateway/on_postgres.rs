@@ -18,6 +18,7 @@ mod kiosk;
 mod limits;
 mod messages;
 mod nodes;
+mod offers;
 mod orders;
 mod parts;
 mod pin;

@@ -27,8 +27,9 @@ pub(super) fn ordered(world: &mut World, order: KioskOrder, context: &Context) -
     if terminal.token_sha256 != Some(order.token_sha256) {
         return Outcome::Refused(Denied::Credential);
     }
-    if order.payer.is_some() && context.policy.asking.is_none() {
-        let text = "payer_msisdn: nobody is asked here: [ussd] ask_by is not configured";
+    if order.payer.is_some() && context.policy.asking.is_none() && !context.has_offers() {
+        let text = "payer_msisdn: nobody is asked here: neither [ussd] ask_by nor offers of cards \
+                    are configured";
         return Outcome::Refused(Denied::Invalid(text.to_owned()));
     }
     let key = (order.terminal.clone(), order.client_reference.clone());

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::dialogue::card_command::{CardCommand, Offer};
 use crate::dialogue::reply::{Name, Price, PurchaseReference, Reply};
-use crate::dialogue::secured_reply::OutcomeCode;
+use crate::dialogue::secured_order::Wanted;
+use crate::dialogue::secured_reply::{OutcomeCode, ShownText};
 use crate::dialogue::texts::Language;
 use crate::domain::catalogue::{ItemCode, Quantity};
 use crate::domain::ids::{OutboxId, PurchaseId, SubscriberId};
@@ -16,12 +18,14 @@ use crate::domain::purchase::State;
 use crate::domain::refusal::Refusal;
 use crate::domain::subscriber::{Line, Standing};
 use crate::gateway::context::Context;
+use crate::gateway::decide::card_command::{self, Sending};
 use crate::gateway::decide::refused::RefusedOrder;
 use crate::gateway::decide::secured;
 use crate::gateway::member::Arrival;
 use crate::gateway::policy::after_s;
 use crate::gateway::record::{OutboxRow, PurchaseRecord, ShortMessage};
 use crate::gateway::world::World;
+use crate::sms::gsm7;
 use crate::sms::segments::{SegmentRules, SegmentedText};
 
 /// Where a message leaves and what it is about.
@@ -259,7 +263,8 @@ fn refusal(
 }
 
 /// Asks whoever has the number `payer` to pay a kiosk's order, once in a while and not who stopped
-/// purchases. Who asks is not told whether anybody is: it need not know who is a subscriber here.
+/// purchases: the card itself where it can, else the phone. Who asks is not told whether anybody is: it
+/// need not know who is a subscriber here.
 pub(super) fn ask_to_pay(
     world: &mut World,
     payer: Msisdn,
@@ -268,41 +273,85 @@ pub(super) fn ask_to_pay(
 ) {
     let now = world.now;
     let line = world.by_msisdn.get(&payer);
-    let line = line.and_then(|subscriber| world.lines.get(subscriber));
-    let (Some(line), Some(asking)) = (line, &context.policy.asking) else {
+    let Some(line) = line.and_then(|subscriber| world.lines.get(subscriber)) else {
         return;
     };
-    let rests = |asked| after_s(asked, asking.every_s) > now;
-    let (Some(pon), Some(currency)) = (record.pon, record.currency) else {
-        return;
+    let (asking, by_card) = (context.policy.asking.as_ref(), context.offers(line));
+    let every_s = match asking {
+        Some(asking) if !by_card => asking.every_s,
+        Some(_) | None => context.policy.cards.offer_every_s,
     };
+    let rests = |asked| after_s(asked, every_s) > now;
     if line.standing != Standing::Active || line.asked.is_some_and(rests) {
         return;
     }
     let (subscriber, language) = (line.subscriber, language(line));
-    let amount = record.charge.gross().unwrap_or_default();
-    let reply = Reply::AskedToPay {
-        amount: Price { amount, currency },
-        merchant: merchant_name(world, record),
-        pon,
-    };
-    let row = OutboxRow {
-        id: OutboxId(world.next_id()),
-        purchase: Some(record.life.id),
-        smsc: Arc::clone(&asking.smsc),
-        from: Arc::clone(&asking.service),
-        to: payer,
-        message: text(language, &asking.smsc, &reply, context),
-        created: now,
-        expires: record.deadline.unwrap_or(now),
-        node: context.policy.sender_by(&asking.smsc, world.counters.node),
-        asks: Some(pon),
-    };
-    world.outbox.insert(row.id, row);
+    let is_offered = by_card && offer(world, subscriber, record, context);
+    if !is_offered {
+        let (Some(asking), Some(pon), Some(currency)) = (asking, record.pon, record.currency)
+        else {
+            return;
+        };
+        let amount = record.charge.gross().unwrap_or_default();
+        let reply = Reply::AskedToPay {
+            amount: Price { amount, currency },
+            merchant: merchant_name(world, record),
+            pon,
+        };
+        let row = OutboxRow {
+            id: OutboxId(world.next_id()),
+            purchase: Some(record.life.id),
+            smsc: Arc::clone(&asking.smsc),
+            from: Arc::clone(&asking.service),
+            to: payer,
+            message: text(language, &asking.smsc, &reply, context),
+            created: now,
+            expires: record.deadline.unwrap_or(now),
+            node: context.policy.sender_by(&asking.smsc, world.counters.node),
+            asks: Some(pon),
+        };
+        world.outbox.insert(row.id, row);
+    }
     if let Some(line) = world.lines.change(&subscriber) {
         line.asked = Some(now);
         world.imported_lines.insert(subscriber);
     }
+}
+
+/// Offers the order to the card, which shows its price, asks for consent, and orders it by its number.
+/// False when it can't be: then the phone is asked.
+fn offer(
+    world: &mut World,
+    subscriber: SubscriberId,
+    record: &PurchaseRecord,
+    context: &Context,
+) -> bool {
+    let line = world.lines.get(&subscriber);
+    // A card knows one currency, that of its bill, and shows no other.
+    let is_own = line.is_some_and(|line| Some(line.currency) == record.currency);
+    let (Some(pon), Some(currency), true) = (record.pon, record.currency, is_own) else {
+        return false;
+    };
+    let wanted = Wanted::PaymentOrder {
+        pon,
+        short_code: record.short_code,
+    };
+    let amount = record.charge.gross().unwrap_or_default();
+    let text = ShownText::new(merchant_name(world, record).as_str(), |text| {
+        gsm7::encode(text, gsm7::Tables::default()).ok()
+    });
+    let Some(offer) = Offer::new(wanted, (amount, currency), Some(text)) else {
+        return false;
+    };
+    let left_ms = record
+        .deadline
+        .map_or(0, |deadline| deadline.since(world.now));
+    let sending = Sending {
+        purchase: Some(record.life.id),
+        for_s: u32::try_from(left_ms.max(0) / 1_000).unwrap_or(u32::MAX),
+    };
+    let offer = CardCommand::Offer(offer);
+    card_command::send(world, subscriber, &offer, sending, context).is_ok()
 }
 
 fn sealed_or_plain(
