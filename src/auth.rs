@@ -16,6 +16,7 @@ pub mod aes_key;
 pub mod bad_mac_budget;
 pub mod command;
 pub mod iccid;
+pub mod key_wrap;
 pub mod named_keys;
 pub mod replay;
 pub mod response;
@@ -23,6 +24,7 @@ pub mod sealed_keys;
 pub mod secured_packet;
 pub mod short_order;
 pub mod sim_keys;
+pub mod vendor_file;
 
 /// A packet whose AES-CMAC was checked against the SIM's key. Only `auth` can make one.
 #[derive(Clone, Debug, PartialEq, Eq)]

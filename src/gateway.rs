@@ -15,6 +15,7 @@ pub mod decide;
 pub mod delivered;
 pub mod dispatch;
 pub mod identity;
+pub mod imported_keys;
 pub mod intake;
 pub mod key_source;
 pub mod member;

@@ -18,6 +18,7 @@ mod direct;
 mod enter;
 mod epoch;
 mod every;
+mod key_rows;
 mod keyless;
 mod line_codec;
 mod link;

@@ -5,6 +5,7 @@ pub mod init;
 pub mod log;
 pub mod master_file;
 pub mod rotate;
+pub mod sealing;
 
 use std::io::Write;
 

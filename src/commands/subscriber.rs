@@ -17,16 +17,16 @@ use csv::StringRecord;
 use serde_json::json;
 
 use crate::commands::Common;
+use crate::commands::line_faults::LineFaults;
+use crate::commands::repeats::{Seen, Suspects};
 use crate::commands::site::{Fault, Site, done, unexpected};
-use crate::commands::subscriber::line::{Known, Layout};
-use crate::commands::subscriber::repeats::Seen;
+use crate::commands::subscriber::line::{CheckedLine, Known, Layout};
 use crate::domain::money::Currency;
 use crate::gateway::books::Books;
 use crate::gateway::member::{CHUNK_MAX, LineImport, Member, Outcome};
 use crate::gateway::views::Views;
 
 pub mod line;
-mod repeats;
 
 /// Arguments of `svgate subscriber`.
 #[derive(Clone, Debug, Args)]
@@ -155,7 +155,7 @@ async fn import<B: Books + Views>(
     let mut faults = LineFaults::default();
     let lines = import.check(books, &mut faults).await?;
     if faults.count > 0 {
-        return Err(faults.told(args, output)?);
+        return Err(faults.told(&args.file, args.common.json, output)?);
     }
     let (added, changed) = if args.dry_run {
         (0, 0)
@@ -185,7 +185,7 @@ struct Import<'s> {
 impl Import<'_> {
     /// Checks every line and returns how many there are.
     async fn check<B: Views>(&self, books: &B, faults: &mut LineFaults) -> Result<u64, Fault> {
-        let (mut lines, mut seen) = (0_u64, Seen::default());
+        let (mut lines, mut seen) = (0_u64, Seen::of(UNIQUE.len()));
         let mut chunk: Vec<(Arc<str>, Currency, u64)> = Vec::with_capacity(CHUNK_MAX);
         let mut reader = self.reader()?;
         let columns = self.layout.columns;
@@ -206,7 +206,9 @@ impl Import<'_> {
             let Some(line) = self.known.check(&record, self.layout, &mut tell) else {
                 continue;
             };
-            seen.add(&line);
+            for (column, value) in unique(&line).iter().enumerate() {
+                seen.add(column, value.as_bytes());
+            }
             chunk.push((line.account.into(), line.currency, number));
             if chunk.len() >= CHUNK_MAX {
                 same_currencies(books, &mut chunk, faults).await?;
@@ -228,9 +230,7 @@ impl Import<'_> {
             let number = line_of(&record);
             let line = self.known.check(&record, self.layout, &mut |_, _| ());
             if let Some(line) = line {
-                for (column, first) in suspects.met(&line, number) {
-                    faults.add(number, column, format!("the same as in line {first}"));
-                }
+                tell_repeats(&line, number, &mut suspects, faults);
             }
         }
         Ok(())
@@ -287,51 +287,29 @@ fn layout(file: &File) -> Result<Layout, Fault> {
     Layout::of(header).ok_or_else(|| Fault::Refused(HEADER.to_owned()))
 }
 
-/// What is wrong in the file: all counted, some kept.
-#[derive(Default)]
-struct LineFaults {
-    count: u64,
-    shown: Vec<LineFault>,
-}
-
-struct LineFault {
-    line: u64,
-    column: &'static str,
-    problem: String,
-}
-
-impl LineFaults {
-    fn add(&mut self, line: u64, column: &'static str, problem: String) {
-        self.count = self.count.saturating_add(1);
-        if self.shown.len() < FAULTS_SHOWN {
-            self.shown.push(LineFault {
-                line,
-                column,
-                problem,
-            });
+fn tell_repeats(
+    line: &CheckedLine<'_>,
+    number: u64,
+    suspects: &mut Suspects,
+    faults: &mut LineFaults,
+) {
+    let columns = UNIQUE.into_iter().zip(unique(line)).enumerate();
+    for (at, (column, value)) in columns {
+        if let Some(first) = suspects.met(at, value.as_bytes(), number) {
+            faults.add(number, column, format!("the same as in line {first}"));
         }
     }
+}
 
-    fn told(&self, args: &ImportArgs, output: &mut dyn Write) -> std::io::Result<Fault> {
-        let file = args.file.display();
-        for LineFault {
-            line,
-            column,
-            problem,
-        } in &self.shown
-        {
-            if args.common.json {
-                let told = json!({ "line": line, "column": column, "problem": problem });
-                writeln!(output, "{told}")?;
-            } else {
-                writeln!(output, "{file}:{line}: {column}: {problem}")?;
-            }
-        }
-        let (count, shown) = (self.count, self.shown.len());
-        Ok(Fault::Refused(format!(
-            "{file}: {count} faults, {shown} of them printed; nothing was applied"
-        )))
-    }
+/// What stands in each of [`UNIQUE`].
+fn unique(line: &CheckedLine<'_>) -> [String; UNIQUE.len()] {
+    [
+        line.account.to_owned(),
+        // However it is written: with +, 00, or without.
+        line.msisdn.expose_number().to_string(),
+        line.iccid_digits.to_owned(),
+        line.imsi.to_owned(),
+    ]
 }
 
 /// What is owed has the line's currency: it can't change.
@@ -395,8 +373,8 @@ fn unreadable(error: &csv::Error) -> Fault {
     Fault::Refused(format!("line {line} is not CSV in UTF-8"))
 }
 
-/// More than a person reads at once.
-const FAULTS_SHOWN: usize = 100;
+/// Columns that no two lines share.
+const UNIQUE: [&str; 4] = ["subscriber", "msisdn", "iccid", "imsi"];
 /// Twice the largest operator's file that we know; its hashes take 640 MB.
 const LINES_MAX: u64 = 20_000_000;
 const BUFFER_OCTETS: usize = 1 << 18;

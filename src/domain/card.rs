@@ -155,6 +155,34 @@ fn part(octets: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(u16::from_be_bytes(*length).into())
 }
 
+/// Reads the IMSI of a card in a file: 3GPP TS 23.003 §2.2.
+///
+/// # Errors
+///
+/// What would be right.
+pub fn imsi(text: &str) -> Result<&str, &'static str> {
+    let fits = IMSI_DIGITS.contains(&text.len()) && is_digits(text);
+    fits.then_some(text)
+        .ok_or("an IMSI has 6 to 15 digits (3GPP TS 23.003 §2.2)")
+}
+
+/// Reads the version of a card's keys in a file.
+///
+/// # Errors
+///
+/// What would be right.
+pub fn key_version(text: &str) -> Result<u8, &'static str> {
+    let number = is_digits(text).then(|| text.parse::<u8>().ok()).flatten();
+    number
+        .filter(|version| *version > 0)
+        .ok_or("a key version is 1 to 255")
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+const IMSI_DIGITS: std::ops::RangeInclusive<usize> = 6..=15;
 const KEYS_OCTETS: usize = 1 + KeyCounters::OCTETS;
 
 #[cfg(test)]

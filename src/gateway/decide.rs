@@ -9,6 +9,7 @@ mod card_command;
 mod draft;
 mod epoch;
 mod instructions;
+mod key_import;
 mod kiosk;
 mod life;
 mod messages;
@@ -87,6 +88,7 @@ fn other(world: &mut World, member: Member, context: &Context) -> Outcome {
             token_sha256,
         } => provision::token(world, &terminal, token_sha256),
         Member::ResetPin { account, who } => pin::reset(world, &account, &who),
+        Member::KeyImport(step) => key_import::step(world, step),
         Member::KeyEvent(event) => {
             world.key_events.push(event);
             Outcome::Done

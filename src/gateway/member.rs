@@ -17,6 +17,7 @@ use crate::domain::purchase::State;
 use crate::domain::refusal::Refusal;
 use crate::domain::subscriber::Standing;
 use crate::gateway::delivered::Adopt;
+use crate::gateway::imported_keys::KeyImportStep;
 use crate::gateway::world::KeyEvent;
 
 /// One input and the keys it touches.
@@ -45,6 +46,8 @@ pub enum Member {
         /// Who does it.
         who: Arc<str>,
     },
+    /// One step of an import of cards' keys.
+    KeyImport(KeyImportStep),
     /// Something was done with keys outside of the books: it is written to their log.
     KeyEvent(KeyEvent),
     /// An operator has a card do something.
@@ -327,9 +330,11 @@ pub struct LineImport {
     pub cap: MinorUnits,
     /// Which version of its keys the SIM uses.
     pub key_version: u8,
-    /// Names the card profile of the configuration.
-    pub profile: Arc<str>,
-    /// Imported keys, sealed.
+    /// Names the card profile of the configuration; none for that of the card's imported keys, or
+    /// the standard one.
+    pub profile: Option<Arc<str>>,
+    /// Imported keys, sealed; none for those that were imported for this card and version, or
+    /// derived ones.
     pub sealed_keys: Option<Arc<[u8]>>,
     /// Whether the operator lets the account buy.
     pub standing: Standing,

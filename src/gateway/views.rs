@@ -15,6 +15,7 @@ use crate::domain::ledger::Balance;
 use crate::domain::money::Currency;
 use crate::domain::subscriber::Line;
 use crate::gateway::books::StoreError;
+use crate::gateway::imported_keys::{CardVersion, KeyImport};
 use crate::gateway::record::{OutboxRow, PurchaseRecord, SentRow};
 
 /// What commands read. Each list comes in the order of its key, above `after`, `most` at a time.
@@ -132,6 +133,28 @@ pub trait Views: Clone + Send + Sync + 'static {
         most: u32,
     ) -> impl Future<Output = Result<Vec<KeyEventRow>, StoreError>> + Send;
 
+    /// What the books know of these cards and IMSIs, in any order: of each card and IMSI all keys
+    /// that were imported or are being, and the line that has the card.
+    fn known_cards(
+        &self,
+        cards: Vec<(Arc<str>, Arc<str>)>,
+    ) -> impl Future<Output = Result<Vec<KnownCard>, StoreError>> + Send;
+
+    /// Imports of cards' keys above this number.
+    fn key_imports(
+        &self,
+        after: i64,
+        most: u32,
+    ) -> impl Future<Output = Result<Vec<(i64, KeyImport)>, StoreError>> + Send;
+
+    /// Cards above this one whose keys came by an import.
+    fn cards_of_import(
+        &self,
+        import: i64,
+        after: Arc<str>,
+        most: u32,
+    ) -> impl Future<Output = Result<Vec<CardVersion>, StoreError>> + Send;
+
     /// The version of the schema, which opening brings up.
     fn schema(&self) -> impl Future<Output = Result<i64, StoreError>> + Send;
 }
@@ -239,4 +262,24 @@ pub struct KeyEventRow {
     pub subject: Arc<str>,
     /// What is known besides.
     pub detail: Arc<str>,
+}
+
+/// What the books know of a card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownCard {
+    /// The card.
+    pub iccid: Arc<str>,
+    /// Its IMSI.
+    pub imsi: Arc<str>,
+    /// Imported keys; none where a line has the card.
+    pub keys: Option<KnownKeys>,
+}
+
+/// Imported keys that the books have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownKeys {
+    /// Their version.
+    pub version: u8,
+    /// [`CardKeyImport::same_keys`](crate::gateway::imported_keys::CardKeyImport::same_keys).
+    pub same_keys: [u8; 16],
 }

@@ -26,6 +26,7 @@ use crate::domain::msisdn::Msisdn;
 use crate::domain::pon::Pon;
 use crate::domain::purchase::State;
 use crate::domain::subscriber::Line;
+use crate::gateway::imported_keys::{CardKeyImport, CardKeyRow, CardVersion, KeyImport};
 use crate::gateway::record::{BillingEntry, OutboxRow, PurchaseRecord, SentRow, Transfer};
 use crate::gateway::table::Table;
 use crate::sms::reassembly::{PartKey, PartSet};
@@ -145,6 +146,10 @@ pub struct World {
     pub by_iccid: HashMap<Arc<str>, SubscriberId>,
     /// What is kept of cards that no line holds, and of keys that none uses.
     pub cards: Table<Arc<str>, CardPast>,
+    /// Keys of cards that were imported, or are being.
+    pub card_keys: Table<CardVersion, CardKeyRow>,
+    /// Imports of keys, by number: those that are not complete, and those that members name.
+    pub key_imports: Table<i64, KeyImport>,
     /// Numbers that someone holds or held.
     pub held_numbers: HashSet<Msisdn>,
     /// Cards that someone holds or held.
@@ -260,6 +265,8 @@ impl World {
             by_account: HashMap::new(),
             by_iccid: HashMap::new(),
             cards: Table::default(),
+            card_keys: Table::default(),
+            key_imports: Table::default(),
             held_numbers: HashSet::new(),
             held_cards: HashSet::new(),
             new_periods: Vec::new(),
@@ -316,6 +323,14 @@ impl World {
         }
         let row = self.accounts.get(&(account.clone(), currency));
         row.map(|row| row.balance).unwrap_or_default()
+    }
+
+    /// The keys that were imported for this version of a card's, if its batch asked for them
+    /// ([`Wants::card_keys`]) and they are valid.
+    #[must_use]
+    pub fn imported_keys(&self, iccid: &Arc<str>, version: u8) -> Option<&CardKeyImport> {
+        let row = self.card_keys.get(&(Arc::clone(iccid), version))?;
+        row.valid.then_some(&row.keys)
     }
 
     /// This merchant's paid purchases whose acks no terminal has taken, as far as they were read.
@@ -393,6 +408,8 @@ impl World {
     pub fn is_untouched(&self) -> bool {
         self.lines.is_untouched()
             && self.cards.is_untouched()
+            && self.card_keys.is_untouched()
+            && self.key_imports.is_untouched()
             && self.terminals.is_untouched()
             && self.merchants.is_untouched()
             && self.items.is_untouched()

@@ -7,12 +7,14 @@ use crate::domain::card::CardPast;
 use crate::domain::ledger::{Account, Balance};
 use crate::domain::msisdn::Msisdn;
 use crate::gateway::books::StoreError;
+use crate::gateway::imported_keys::CardKeyRow;
 use crate::gateway::world::{AccountRow, Counters, LastBatch, PonRow, TakenReference, World};
 use crate::sms::reassembly::PartKey;
 use crate::store::blobs;
 use crate::store::codec::{
     pon, take_counters, take_item, take_merchant, take_purchase, take_terminal,
 };
+use crate::store::key_rows::{take_card_key, take_key_import};
 use crate::store::line_codec::take_line;
 use crate::store::outgoing::{account, take_outbox, take_sent};
 use crate::store::rows::{Columns, corrupt};
@@ -175,6 +177,11 @@ fn enter_message(world: &mut World, row: &StoredRow) -> Result<(), StoreError> {
             (row, None) => world.outbox.load(row.id, row),
             (row, Some(cause)) => world.parked.load(row.id, (row, cause)),
         },
+        TAG_CARD_KEY => enter_card_key(world, &mut c)?,
+        TAG_KEY_IMPORT => {
+            let number = c.int()?;
+            world.key_imports.load(number, take_key_import(&mut c)?);
+        }
         TAG_HELD_NUMBER => {
             world.held_numbers.insert(c.small()?);
         }
@@ -185,6 +192,19 @@ fn enter_message(world: &mut World, row: &StoredRow) -> Result<(), StoreError> {
         TAG_NODE => {}
         tag => return Err(corrupt(format!("row with tag {tag}"))),
     }
+    Ok(())
+}
+
+fn enter_card_key(world: &mut World, c: &mut Columns<'_>) -> Result<(), StoreError> {
+    let (keys, import) = take_card_key(c)?;
+    let key = (keys.iccid.clone(), keys.version);
+    let valid = c.int()? != 0;
+    let row = CardKeyRow {
+        keys,
+        import,
+        valid,
+    };
+    world.card_keys.load(key, row);
     Ok(())
 }
 
@@ -241,3 +261,5 @@ pub(super) const TAG_OUTBOX: i64 = 16;
 pub(super) const TAG_CARD: i64 = 17;
 pub(super) const TAG_HELD_NUMBER: i64 = 18;
 pub(super) const TAG_HELD_CARD: i64 = 19;
+pub(super) const TAG_CARD_KEY: i64 = 20;
+pub(super) const TAG_KEY_IMPORT: i64 = 21;

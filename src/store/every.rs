@@ -103,6 +103,8 @@ fn one_of_each() -> Wants {
         .insert((Arc::clone(&name), Arc::clone(&name)));
     wants.sent_below.insert(OutboxId(0));
     wants.parts_over.insert(Millis(0));
+    wants.card_keys.insert((Arc::clone(&name), 1));
+    wants.key_imports.insert(Arc::clone(&name));
     let msisdn = "491700000001".parse().ok();
     wants.msisdns.extend(msisdn);
     wants.sent_to.extend(msisdn);

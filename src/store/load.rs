@@ -7,13 +7,15 @@ use crate::domain::pon::Pon;
 use crate::gateway::world::Wants;
 use crate::sms::reassembly::PartKey;
 use crate::store::enter::{
-    TAG_ACCOUNT, TAG_ACK, TAG_BATCH, TAG_CARD, TAG_CLIENT_REFERENCE, TAG_HELD_CARD,
-    TAG_HELD_NUMBER, TAG_ITEM, TAG_LINE, TAG_MERCHANT, TAG_NODE, TAG_OUTBOX, TAG_PART, TAG_PON,
-    TAG_PURCHASE, TAG_PURSE, TAG_REFERENCE, TAG_SENT, TAG_TERMINAL,
+    TAG_ACCOUNT, TAG_ACK, TAG_BATCH, TAG_CARD, TAG_CARD_KEY, TAG_CLIENT_REFERENCE, TAG_HELD_CARD,
+    TAG_HELD_NUMBER, TAG_ITEM, TAG_KEY_IMPORT, TAG_LINE, TAG_MERCHANT, TAG_NODE, TAG_OUTBOX,
+    TAG_PART, TAG_PON, TAG_PURCHASE, TAG_PURSE, TAG_REFERENCE, TAG_SENT, TAG_TERMINAL,
 };
 use crate::store::rows::Rows;
 use crate::store::statements::{KEYS, Query};
-use crate::store::tables::{ITEM, LINE, MERCHANT, NODE, OUTBOX, PART, PURCHASE, SENT, TERMINAL};
+use crate::store::tables::{
+    CARD_KEY, ITEM, KEY_IMPORT, LINE, MERCHANT, NODE, OUTBOX, PART, PURCHASE, SENT, TERMINAL,
+};
 
 /// What every batch needs: the node's row, its accounts and purses, and its last closed batch.
 pub(super) fn opening(node: u16) -> Query {
@@ -43,6 +45,7 @@ pub(super) fn opening(node: u16) -> Query {
 pub(super) fn wanted(query: &mut Query, node: u16, wants: &Wants) {
     lines(query, wants);
     cards(query, wants);
+    imported_keys(query, wants);
     terminals(query, node, wants);
     catalogue(query, node, wants);
     purchases(query, wants);
@@ -112,6 +115,32 @@ fn cards(query: &mut Query, wants: &Wants) {
         }),
     );
     held(TAG_HELD_CARD, "iccid", iccids());
+}
+
+fn imported_keys(query: &mut Query, wants: &Wants) {
+    let columns = CARD_KEY.list("k.");
+    query.read(
+        keys(&wants.card_keys, |rows, (iccid, version)| {
+            rows.text(iccid).int(*version);
+        }),
+        &format!(
+            "select {TAG_CARD_KEY}, {columns},
+             case when i.completed_ms is null then 0 else 1 end
+             from ({KEYS}) w cross join card_key k
+             left join key_import i on i.import_no = k.import_no
+             where k.iccid = w.column1 and k.key_version = w.column2"
+        ),
+    );
+    let columns = KEY_IMPORT.list("");
+    query.read(
+        keys(&wants.key_imports, |rows, file| {
+            rows.text(file);
+        }),
+        &format!(
+            "select {TAG_KEY_IMPORT}, {columns} from key_import
+             where completed_ms is null or file in (select column1 from ({KEYS}) v)"
+        ),
+    );
 }
 
 fn terminals(query: &mut Query, node: u16, wants: &Wants) {

@@ -52,9 +52,12 @@ pub(super) fn opening(node: u16, members: &[Member]) -> Query {
     query.plain(format!(
         "select node from node where node = {node} for update"
     ));
-    let imports = members
-        .iter()
-        .any(|member| matches!(member, Member::ImportLines(_) | Member::ImportMerchant(_)));
+    let imports = members.iter().any(|member| {
+        matches!(
+            member,
+            Member::ImportLines(_) | Member::ImportMerchant(_) | Member::KeyImport(_)
+        )
+    });
     if imports {
         query.plain(format!("select pg_advisory_xact_lock({IMPORTS})::text"));
     }

@@ -12,15 +12,16 @@ use crate::store::codec::{
     put_counters, put_item, put_merchant, put_purchase, put_purchase_later, put_terminal,
     put_terminal_hot,
 };
+use crate::store::key_rows;
 use crate::store::line_codec::{put_line, put_line_hot};
 use crate::store::outgoing::{put_bill, put_entry, put_outbox, put_sent};
 use crate::store::rows::Rows;
 use crate::store::statements::Query;
 use crate::store::tables::{
     ACCOUNT, ACCOUNT_HOT, BATCH, BATCH_WRITTEN, BILL, BILLING_ENTRY, CARD, CLIENT_REFERENCE, ITEM,
-    KEY_EVENT, LINE, LINE_HOT, MERCHANT, NODE, NOTICE, OPEN_ACK, OUTBOX, OUTBOX_SENDER, PART,
-    PART_HOT, PERIOD, PON, PON_HOT, POS_LOG, PURCHASE, PURCHASE_LATER, PURSE, PURSE_LOG, REACH,
-    SENT, TAKEN_REFERENCE, TERMINAL, TERMINAL_HOT, TRANSFER,
+    LINE, LINE_HOT, MERCHANT, NODE, NOTICE, OPEN_ACK, OUTBOX, OUTBOX_SENDER, PART, PART_HOT,
+    PERIOD, PON, PON_HOT, POS_LOG, PURCHASE, PURCHASE_LATER, PURSE, PURSE_LOG, REACH, SENT,
+    TAKEN_REFERENCE, TERMINAL, TERMINAL_HOT, TRANSFER,
 };
 
 /// The statements for everything that changed. The caller has raised the node's batch number.
@@ -32,6 +33,7 @@ pub(super) fn changed(world: &World) -> Query {
     money(&mut query, world);
     billing(&mut query, world);
     messages(&mut query, world);
+    key_rows::changed(&mut query, world);
     let mut rows = Rows::default();
     put_counters(&mut rows, &world.counters);
     query.write(rows, || NODE.upsert());
@@ -329,19 +331,6 @@ fn messages(query: &mut Query, world: &World) {
             .end();
     }
     query.write(notices, || NOTICE.insert());
-    let mut key_events = Rows::default();
-    for event in &world.key_events {
-        key_events
-            .row()
-            .int(world.now.0)
-            .int(world.counters.node)
-            .text(&event.who)
-            .text(event.what)
-            .text(&event.subject)
-            .text(&event.detail)
-            .end();
-    }
-    query.write(key_events, || KEY_EVENT.insert());
 }
 
 fn sent(query: &mut Query, world: &World) {

@@ -352,6 +352,26 @@ table!(
     ]
 );
 
+table!(
+    KEY_IMPORT,
+    "key_import",
+    ["import_no"],
+    [
+        import_no: int, file: text, name: text, who: text, lines: int, begun_ms: int,
+        completed_ms: int,
+    ]
+);
+
+table!(
+    CARD_KEY,
+    "card_key",
+    ["iccid", "key_version"],
+    [
+        iccid: text, key_version: int, imsi: text, profile: text, sealed_keys: octets,
+        same_keys: octets, import_no: int,
+    ]
+);
+
 /// All of them.
 pub(super) const ALL: &[&Table] = &[
     &BOOKS,
@@ -382,4 +402,6 @@ pub(super) const ALL: &[&Table] = &[
     &REACH,
     &NOTICE,
     &KEY_EVENT,
+    &KEY_IMPORT,
+    &CARD_KEY,
 ];

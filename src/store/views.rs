@@ -10,17 +10,20 @@ use crate::domain::ledger::Balance;
 use crate::domain::money::Currency;
 use crate::domain::subscriber::Line;
 use crate::gateway::books::StoreError;
+use crate::gateway::imported_keys::{CardVersion, KeyImport};
 use crate::gateway::record::PurchaseRecord;
 use crate::gateway::views::{
-    AccountBalance, AccountBill, CardsWanted, KeyEventRow, NoticeRow, Parked, Sent, SimView, Views,
+    AccountBalance, AccountBill, CardsWanted, KeyEventRow, KnownCard, NoticeRow, Parked, Sent,
+    SimView, Views,
 };
 use crate::store::Store;
 use crate::store::codec::{take_epoch, take_purchase};
+use crate::store::key_rows;
 use crate::store::line_codec::take_line;
 use crate::store::outgoing::{take_outbox, take_sent};
 use crate::store::rows::{Columns, Rows, StoredRow, Value, corrupt};
 use crate::store::statements::{KEYS, Query};
-use crate::store::tables::{LINE, OUTBOX, PURCHASE, SENT};
+use crate::store::tables::{KEY_IMPORT, LINE, OUTBOX, PURCHASE, SENT};
 
 impl Views for Store {
     async fn purchase(&self, id: PurchaseId) -> Result<Option<PurchaseRecord>, StoreError> {
@@ -327,6 +330,56 @@ impl Views for Store {
         let sql = format!("{NOTICES} where notice_no > $1 order by notice_no limit $2");
         let rows = self.rows(sql, after, most).await?;
         rows.iter().map(notice).collect()
+    }
+
+    async fn known_cards(
+        &self,
+        cards: Vec<(Arc<str>, Arc<str>)>,
+    ) -> Result<Vec<KnownCard>, StoreError> {
+        let rows = self.readers.query(&key_rows::known(&cards)).await?;
+        rows.iter()
+            .map(|row| key_rows::take_known(&mut Columns::of(row)))
+            .collect()
+    }
+
+    async fn key_imports(
+        &self,
+        after: i64,
+        most: u32,
+    ) -> Result<Vec<(i64, KeyImport)>, StoreError> {
+        let columns = KEY_IMPORT.list("");
+        let sql = format!(
+            "select {columns} from key_import where import_no > $1 order by import_no limit $2"
+        );
+        let rows = self.rows(sql, after, most).await?;
+        rows.iter()
+            .map(|row| {
+                let mut c = Columns::of(row);
+                Ok((c.int()?, key_rows::take_key_import(&mut c)?))
+            })
+            .collect()
+    }
+
+    async fn cards_of_import(
+        &self,
+        import: i64,
+        after: Arc<str>,
+        most: u32,
+    ) -> Result<Vec<CardVersion>, StoreError> {
+        let sql = "select iccid, key_version from card_key
+             where import_no = $1 and iccid > $2 order by iccid limit $3";
+        let arguments = [
+            Value::Int(import),
+            Value::Text(after),
+            Value::Int(most.into()),
+        ];
+        let rows = self.readers.select(sql, &arguments).await?;
+        rows.iter()
+            .map(|row| {
+                let mut c = Columns::of(row);
+                Ok((c.shared()?, c.small()?))
+            })
+            .collect()
     }
 
     async fn schema(&self) -> Result<i64, StoreError> {

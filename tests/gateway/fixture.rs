@@ -389,7 +389,7 @@ impl Phone {
             credit_limit: minor(10_000),
             cap: minor(5_000),
             key_version: self.version,
-            profile: self.profile.into(),
+            profile: Some(self.profile.into()),
             sealed_keys: None,
             standing: Standing::Active,
         }

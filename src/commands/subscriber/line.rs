@@ -13,12 +13,14 @@ use zeroize::Zeroizing;
 use crate::auth::aes_key::AesKey;
 use crate::auth::iccid::Iccid;
 use crate::auth::named_keys::NamedKeys;
-use crate::auth::sealed_keys::{KeyPlace, seal_keys};
-use crate::auth::sim_keys::{Direction, SimKeys};
+use crate::auth::sim_keys::SimKeys;
+use crate::auth::vendor_file::CardKeys;
+use crate::commands::keys::sealing::{NotSealed, sealed};
+use crate::domain::card::{imsi, key_version};
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::msisdn::Msisdn;
 use crate::domain::subscriber::Standing;
-use crate::gateway::context::{Context, STANDARD_PROFILE, sealed_column};
+use crate::gateway::context::Context;
 use crate::gateway::member::LineImport;
 
 /// Which columns a file has beside those that every file has.
@@ -83,10 +85,10 @@ impl Known {
         let currency = told(text(6).parse::<Currency>(), "currency", tell);
         let credit_limit = told(minor(text(7)), "credit_limit_minor", tell);
         let cap = told(minor(text(8)), "cap_minor", tell);
-        let key_version = told(version(text(9)), "key_version", tell);
+        let key_version = told(key_version(text(9)), "key_version", tell);
         let profile = Some(text(10)).filter(|name| layout.profile && !name.is_empty());
-        let profile = profile.unwrap_or(STANDARD_PROFILE);
-        let profile = told(one_of(&self.profiles, profile), PROFILE_COLUMN, tell);
+        let profile = profile.map(|name| one_of(&self.profiles, name)).transpose();
+        let profile = told(profile, PROFILE_COLUMN, tell);
         let first = if layout.profile { 11 } else { 10 };
         let keys = imported_keys(text(first), text(first.saturating_add(1)));
         let keys = told(keys, "kic,kid", tell);
@@ -127,7 +129,7 @@ pub struct CheckedLine<'r> {
     credit_limit: MinorUnits,
     cap: MinorUnits,
     key_version: u8,
-    profile: Arc<str>,
+    profile: Option<Arc<str>>,
     keys: Option<(&'r str, &'r str)>,
 }
 
@@ -142,22 +144,17 @@ impl CheckedLine<'_> {
         let sealed_keys = match self.keys {
             None => None,
             Some((kic, kid)) => {
-                let sealed = |direction| {
-                    let place = KeyPlace {
-                        iccid: self.iccid,
-                        direction,
-                        version: self.key_version,
-                    };
-                    let mut nonce = [0; 12];
-                    getrandom::fill(&mut nonce).map_err(|_| NotSealed)?;
-                    let keys = SimKeys {
-                        kic: key(kic).map_err(|_| NotSealed)?,
-                        kid: key(kid).map_err(|_| NotSealed)?,
-                    };
-                    seal_keys(&keys, &place, nonce, named).map_err(|_| NotSealed)
+                let pair = || {
+                    Ok(SimKeys {
+                        kic: key(kic)?,
+                        kid: key(kid)?,
+                    })
                 };
-                let column = sealed_column(&sealed(Direction::Mo)?, &sealed(Direction::Mt)?);
-                Some(Arc::from(column.ok_or(NotSealed)?))
+                let keys = CardKeys {
+                    orders: pair()?,
+                    confirmations: pair()?,
+                };
+                Some(sealed(&keys, self.iccid, self.key_version, named)?)
             }
         };
         Ok(LineImport {
@@ -171,17 +168,12 @@ impl CheckedLine<'_> {
             credit_limit: self.credit_limit,
             cap: self.cap,
             key_version: self.key_version,
-            profile: Arc::clone(&self.profile),
+            profile: self.profile.clone(),
             sealed_keys,
             standing: Standing::Active,
         })
     }
 }
-
-/// Imported keys could not be sealed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the imported keys can't be sealed")]
-pub struct NotSealed;
 
 fn told<T, E: ToString>(
     read: Result<T, E>,
@@ -199,12 +191,6 @@ fn account(text: &str) -> Result<&str, &'static str> {
         .ok_or("1 to 64 octets of text, no space around it")
 }
 
-fn imsi(text: &str) -> Result<&str, &'static str> {
-    let fits = (IMSI_MIN..=IMSI_MAX).contains(&text.len()) && digits(text);
-    fits.then_some(text)
-        .ok_or("an IMSI has 6 to 15 digits (3GPP TS 23.003 §2.2)")
-}
-
 fn one_of(known: &BTreeSet<Arc<str>>, text: &str) -> Result<Arc<str>, String> {
     known.get(text).cloned().ok_or_else(|| {
         let known: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
@@ -216,13 +202,6 @@ fn minor(text: &str) -> Result<MinorUnits, &'static str> {
     let number = digits(text).then(|| text.parse::<i64>().ok()).flatten();
     let amount = number.and_then(|number| MinorUnits::try_from(number).ok());
     amount.ok_or("a whole number of the currency's smallest unit, 0 or more")
-}
-
-fn version(text: &str) -> Result<u8, &'static str> {
-    let number = digits(text).then(|| text.parse::<u8>().ok()).flatten();
-    number
-        .filter(|version| *version > 0)
-        .ok_or("a key version is 1 to 255")
 }
 
 /// Both keys or none; derived ones need no columns.
@@ -265,13 +244,12 @@ const PROFILE_COLUMN: &str = "profile";
 const KEY_COLUMNS: [&str; 2] = ["kic", "kid"];
 /// Longer than any account number that billing systems are known to give.
 const ACCOUNT_MAX: usize = 64;
-const IMSI_MIN: usize = 6;
-const IMSI_MAX: usize = 15;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::sealed_keys::unseal_keys;
+    use crate::auth::sealed_keys::{KeyPlace, unseal_keys};
+    use crate::auth::sim_keys::Direction;
     use crate::auth::sim_keys::Master;
 
     fn named() -> Arc<NamedKeys> {
@@ -338,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_card_has_the_profile_of_its_column_or_the_standard_one() {
+    fn a_card_has_the_profile_of_its_column_or_names_none() {
         assert!(layout(&["kic", "kid", "profile"]).is_none() && layout(&["kic"]).is_none());
         let plain = "A-1,+4915112345601,8949020000000000014,262020000000001,en,standard,EUR,1,2,3";
         let profile = |more: &[&str], cells: &str| {
@@ -349,16 +327,16 @@ mod tests {
             let line = known().check(&record, layout, &mut |column, problem| {
                 told = format!("{column}: {problem}");
             });
-            line.map(|line| line.import(&named()).unwrap().profile.to_string())
+            line.map(|line| line.import(&named()).unwrap().profile)
                 .ok_or(told)
         };
-        assert_eq!(profile(&[], ""), Ok("standard".into()));
-        assert_eq!(profile(&["kic", "kid"], ",,"), Ok("standard".into()));
-        assert_eq!(profile(&["profile"], ",four"), Ok("four".into()));
-        assert_eq!(profile(&["profile"], ","), Ok("standard".into()));
+        assert_eq!(profile(&[], ""), Ok(None));
+        assert_eq!(profile(&["kic", "kid"], ",,"), Ok(None));
+        assert_eq!(profile(&["profile"], ",four"), Ok(Some("four".into())));
+        assert_eq!(profile(&["profile"], ","), Ok(None));
         assert_eq!(
             profile(&["profile", "kic", "kid"], ",four,,"),
-            Ok("four".into())
+            Ok(Some("four".into()))
         );
         assert_eq!(
             profile(&["profile"], ",five"),

@@ -9,7 +9,7 @@ use crate::domain::merchant::Terminal;
 use crate::domain::money::Currency;
 use crate::domain::recent::Recent;
 use crate::domain::subscriber::{FromSim, Line, OpenBill, Standing};
-use crate::gateway::context::Context;
+use crate::gateway::context::{Context, STANDARD_PROFILE};
 use crate::gateway::decide::{billing, life};
 use crate::gateway::member::{
     Denied, LineImport, LoadPurse, MerchantImport, Outcome, TerminalImport,
@@ -103,25 +103,27 @@ fn open_purses(world: &mut World, currency: Currency, context: &Context) {
 
 /// A chunk of checked lines, applied whole or not at all. The same again changes nothing.
 pub(super) fn lines(world: &mut World, lines: Vec<LineImport>, context: &Context) -> Outcome {
+    let with_keys = lines.into_iter().map(|import| with_keys(world, import));
+    let lines: Vec<(LineImport, Arc<str>)> = with_keys.collect();
     let unknown = lines
         .iter()
-        .find(|import| !context.card_profiles().any(|name| *name == import.profile));
-    if let Some(import) = unknown {
+        .find(|(_, profile)| !context.card_profiles().any(|name| name == profile));
+    if let Some((import, profile)) = unknown {
         return Outcome::Refused(Denied::Invalid(format!(
-            "account {}: profile {:?} is not among the configuration's [[card_profile]]",
-            import.account, import.profile
+            "account {}: profile {profile:?} is not among the configuration's [[card_profile]]",
+            import.account
         )));
     }
     let (mut added, mut changed) = (0_u64, 0_u64);
-    for import in lines {
+    for (import, profile) in lines {
         let known = world.by_account.get(&import.account).copied();
         match known.and_then(|id| world.lines.get(&id).cloned()) {
             None => {
-                add(world, import, context);
+                add(world, import, profile, context);
                 added = added.saturating_add(1);
             }
             Some(before) => {
-                if update(world, &before, import) {
+                if update(world, &before, import, profile) {
                     changed = changed.saturating_add(1);
                 }
             }
@@ -130,7 +132,24 @@ pub(super) fn lines(world: &mut World, lines: Vec<LineImport>, context: &Context
     Outcome::Imported { added, changed }
 }
 
-fn add(world: &mut World, import: LineImport, context: &Context) {
+/// A line without keys takes those that were imported for its card and version, and one without a
+/// profile that of such keys.
+fn with_keys(world: &World, import: LineImport) -> (LineImport, Arc<str>) {
+    let none_of_its_own = import.sealed_keys.is_none();
+    let known = world
+        .imported_keys(&import.iccid, import.key_version)
+        .filter(|_| none_of_its_own);
+    let own = import.profile.clone();
+    let profile = own.or_else(|| known.and_then(|keys| keys.profile.clone()));
+    let sealed = known.map(|keys| Arc::clone(&keys.sealed));
+    let import = LineImport {
+        sealed_keys: sealed.or(import.sealed_keys),
+        ..import
+    };
+    (import, profile.unwrap_or_else(|| STANDARD_PROFILE.into()))
+}
+
+fn add(world: &mut World, import: LineImport, profile: Arc<str>, context: &Context) {
     let subscriber = SubscriberId(world.next_id());
     // What a former holder sent may still be under way, also one's who has another number by now;
     // where nobody ever held number and card, there is nothing to cool off from.
@@ -164,7 +183,7 @@ fn add(world: &mut World, import: LineImport, context: &Context) {
         file_key_version: import.key_version,
         pending: None,
         older: None,
-        profile: import.profile,
+        profile,
         sealed_keys: import.sealed_keys,
         asked: None,
         pin: None,
@@ -187,7 +206,7 @@ fn add(world: &mut World, import: LineImport, context: &Context) {
 
 /// True when the row differs from what the books have. A currency never changes: what is owed
 /// would change with it; the command's checks say so before anything is applied.
-fn update(world: &mut World, before: &Line, import: LineImport) -> bool {
+fn update(world: &mut World, before: &Line, import: LineImport, profile: Arc<str>) -> bool {
     let new_card = before.iccid.as_ref() != Some(&import.iccid);
     let new_number = before.msisdn != Some(import.msisdn);
     // What the file said before it says again, whatever the card was given since.
@@ -214,9 +233,10 @@ fn update(world: &mut World, before: &Line, import: LineImport) -> bool {
         standing,
         key_version,
         file_key_version: import.key_version,
-        profile: Arc::clone(&import.profile),
-        // Sealing is randomized: keys are replaced only with a new card or version.
-        sealed_keys: if new_card || new_version {
+        profile,
+        // Sealing is randomized: keys are replaced only with a new card or version, or where none
+        // were imported and no packet has proved that the derived ones are the card's.
+        sealed_keys: if new_card || new_version || is_unproved(before, import.key_version) {
             import.sealed_keys.clone()
         } else {
             before.sealed_keys.clone()
@@ -241,6 +261,11 @@ fn update(world: &mut World, before: &Line, import: LineImport) -> bool {
     world.imported_lines.insert(before.subscriber);
     world.lines.insert(before.subscriber, after);
     true
+}
+
+/// Whether keys are derived of a version that no packet was under yet.
+fn is_unproved(line: &Line, version: u8) -> bool {
+    line.key_version == version && line.sealed_keys.is_none() && line.from_sim == FromSim::default()
 }
 
 /// Number and card are this subscriber's from now on; who holds them has them no more. A holder

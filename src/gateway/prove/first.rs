@@ -64,6 +64,7 @@ pub fn first_wants(member: &Member, wants: &mut Wants) {
             wants.purchases.extend(purchases);
         }
         Member::Adopt(step) => step.wants(wants),
+        Member::KeyImport(step) => step.wants(wants),
         Member::CloseBatch { .. }
         | Member::BatchWritten { .. }
         | Member::Reached { .. }
@@ -97,6 +98,10 @@ fn line_wants(line: &LineImport, wants: &mut Wants) {
     wants.numbers.insert(line.msisdn);
     wants.iccids.insert(Arc::clone(&line.iccid));
     wants.cards.insert(Arc::clone(&line.iccid));
+    if line.sealed_keys.is_none() {
+        let key = (Arc::clone(&line.iccid), line.key_version);
+        wants.card_keys.insert(key);
+    }
 }
 
 fn kiosk_wants(order: &KioskOrder, wants: &mut Wants) {

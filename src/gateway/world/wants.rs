@@ -8,6 +8,7 @@ use crate::domain::catalogue::{ItemCode, ShortCode};
 use crate::domain::ids::{MerchantId, OutboxId, PurchaseId, SubscriberId, TerminalId};
 use crate::domain::msisdn::Msisdn;
 use crate::domain::pon::Pon;
+use crate::gateway::imported_keys::CardVersion;
 
 /// Declares the sets of keys that a batch can ask for.
 macro_rules! wants {
@@ -53,6 +54,10 @@ wants! {
     iccids: Arc<str>,
     /// The past of cards, and whether anybody ever held them.
     cards: Arc<str>,
+    /// Imported keys by card and version, valid or not.
+    card_keys: CardVersion,
+    /// Imports of keys by file, and all that are not complete.
+    key_imports: Arc<str>,
     /// Whether anybody ever held these numbers.
     numbers: Msisdn,
     /// Terminals, with their merchants and the merchants' accounts.

@@ -380,3 +380,28 @@ create table key_event (
     detail text not null
 ) strict;
 create index key_event_subject on key_event (subject, event_no);
+
+-- Files of keys from card vendors, and keys that the gateway drew itself for new cards. Their rows in
+-- card_key are nothing before the import is complete.
+create table key_import (
+    import_no integer primary key,          -- made by the node
+    file text not null unique,              -- the MAC of its octets, in hex
+    name text not null,                     -- of the file
+    who text not null,                      -- the operators who began it
+    lines integer not null,
+    begun_ms integer not null,
+    completed_ms integer                    -- null until all of it is there
+) strict;
+
+-- Keys of cards that no derivation gives, by version. A line takes those of its card and version.
+create table card_key (
+    iccid text not null,                    -- E.118 digits
+    key_version integer not null,           -- 1 to 255
+    imsi text not null,                     -- digits
+    profile text,                           -- the configuration's card profile; null: the standard one
+    sealed_keys blob not null,              -- under the master key
+    same_keys blob not null,                -- 16 octets that tell these keys from others
+    import_no integer not null,
+    primary key (iccid, key_version)
+) strict, without rowid;
+create index card_key_imsi on card_key (imsi);

@@ -211,6 +211,7 @@ impl Books for FakeBooks {
             | Member::CardOrder(_)
             | Member::Rotate(_)
             | Member::RekeysDue(_)
+            | Member::KeyImport(_)
             | Member::EndEpoch(_)
             | Member::Adopt(_)
             | Member::SweepParts { .. } => panic!("no route submits this"),

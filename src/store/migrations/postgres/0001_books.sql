@@ -381,3 +381,28 @@ create table key_event (
     detail text collate "C" not null
 );
 create index key_event_subject on key_event (subject, event_no);
+
+-- Files of keys from card vendors, and keys that the gateway drew itself for new cards. Their rows in
+-- card_key are nothing before the import is complete.
+create table key_import (
+    import_no bigint primary key,                    -- made by the node
+    file text collate "C" not null unique,           -- the MAC of its octets, in hex
+    name text collate "C" not null,                  -- of the file
+    who text collate "C" not null,                   -- the operators who began it
+    lines bigint not null,
+    begun_ms bigint not null,
+    completed_ms bigint                              -- null until all of it is there
+);
+
+-- Keys of cards that no derivation gives, by version. A line takes those of its card and version.
+create table card_key (
+    iccid text collate "C" not null,                 -- E.118 digits
+    key_version bigint not null,                     -- 1 to 255
+    imsi text collate "C" not null,                  -- digits
+    profile text collate "C",                        -- the configuration's card profile; null: the standard one
+    sealed_keys bytea not null,                      -- under the master key
+    same_keys bytea not null,                        -- 16 octets that tell these keys from others
+    import_no bigint not null,
+    primary key (iccid, key_version)
+);
+create index card_key_imsi on card_key (imsi);
