@@ -1,11 +1,14 @@
 //! `svgate keys`: the keys that every SIM's orders are proved by, from the making of the master on.
 
 pub mod check;
+pub mod import;
 pub mod init;
 pub mod log;
 pub mod master_file;
+pub mod operators;
 pub mod rotate;
 pub mod sealing;
+mod secret_file;
 
 use std::io::Write;
 
@@ -36,6 +39,12 @@ pub enum KeysAction {
     /// Give cards new keys over the air, or list those that have not used them yet
     #[command(after_help = rotate::EXAMPLES)]
     Rotate(rotate::RotateArgs),
+    /// Import keys of cards from a vendor's file
+    #[command(after_help = import::EXAMPLES)]
+    Import(import::ImportArgs),
+    /// Make an operator's secret
+    #[command(after_help = operators::EXAMPLES)]
+    Operator(operators::OperatorArgs),
     /// Show what was done with keys, and by whom
     #[command(after_help = log::EXAMPLES)]
     Log(log::LogArgs),
@@ -53,6 +62,12 @@ pub fn run(args: &KeysArgs, output: &mut dyn Write, err: &mut dyn Write) -> Resu
         KeysAction::Rotate(args) => {
             let site = Site::load(&args.common.config)?;
             site.on_books(async |_, books| rotate::run(args, &books, output).await.map(|()| 0))
+        }
+        KeysAction::Operator(args) => operators::run(args, output).map(|()| 0),
+        KeysAction::Import(args) => {
+            Site::load(&args.common.config)?.on_books(async |site, books| {
+                import::run(args, &site, &books, output).await.map(|()| 0)
+            })
         }
         KeysAction::Log(args) => {
             let site = Site::load(&args.common.config)?;

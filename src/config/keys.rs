@@ -45,10 +45,27 @@ pub struct KeysConfig {
     /// names.
     #[serde(default)]
     pub offers: bool,
+    /// How many operators a master operation needs: 2, 1 or 0.
+    #[serde(default = "two")]
+    pub operators_needed: u8,
+    /// `[[keys.operator]]`: who may do master operations.
+    #[serde(default)]
+    pub operator: Vec<OperatorConfig>,
     /// Packets from the SIM.
     pub orders: PacketConfig,
     /// Packets to the SIM.
     pub confirmations: PacketConfig,
+}
+
+/// `[[keys.operator]]`: one person who may do master operations.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperatorConfig {
+    /// Who it is.
+    pub name: Arc<str>,
+    /// SHA-256 of the secret that `svgate keys operator` made.
+    #[serde(deserialize_with = "sha256")]
+    pub secret_sha256: [u8; 32],
 }
 
 impl KeysConfig {
@@ -91,6 +108,19 @@ impl Section for KeysConfig {
             within("rekey_repeat_h", self.rekey_repeat_h, HOURS_MAX),
             within("rekey_times", self.rekey_times.into(), u8::MAX.into()),
         ];
+        let needed = (self.operators_needed > 2)
+            .then(|| fault("operators_needed", "must be 0, 1 or 2".to_owned()));
+        let names = self.operator.iter().flat_map(|operator| {
+            let others = self
+                .operator
+                .iter()
+                .filter(|other| !std::ptr::eq(*other, operator));
+            others.filter_map(|other| {
+                let same =
+                    other.name == operator.name || other.secret_sha256 == operator.secret_sha256;
+                same.then(|| fault("operator", ONE_PERSON.to_owned()))
+            })
+        });
         let faults = hours.into_iter().flatten();
         let token = self.token.iter();
         let both = token.clone().filter(|_| self.master_file != master_file());
@@ -102,6 +132,8 @@ impl Section for KeysConfig {
             .chain(same_tar(self.orders, self.confirmations))
             .chain(both)
             .chain(token.flat_map(TokenConfig::faults))
+            .chain(needed)
+            .chain(names.take(1))
             .collect()
     }
 }
@@ -253,6 +285,20 @@ const fn a_day() -> u32 {
 
 const fn a_week() -> u8 {
     7
+}
+
+const ONE_PERSON: &str =
+    "two operators must differ in name and in secret_sha256: they are two people";
+
+const fn two() -> u8 {
+    2
+}
+
+fn sha256<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
+    octets(
+        deserializer,
+        "64 hex digits, as `svgate keys operator` prints them",
+    )
 }
 
 fn master_file() -> PathBuf {

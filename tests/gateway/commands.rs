@@ -11,6 +11,7 @@ use svgate::config::SHIPPED;
 
 mod cards;
 mod imports;
+mod keys;
 mod looking;
 
 /// A folder with a configuration, a master key and a password.

@@ -7,6 +7,7 @@
 
 mod asking;
 mod bills;
+mod card_keys;
 mod cards;
 mod commands;
 mod config;

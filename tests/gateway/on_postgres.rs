@@ -6,6 +6,7 @@
 
 mod asking;
 mod bills;
+mod card_keys;
 mod cards;
 mod copying;
 mod fixture;
