@@ -9,6 +9,7 @@
 //! 0 only when everything reconciles and every expectation of the demo itself was met.
 
 mod books;
+mod card_owner;
 mod cast;
 mod closing;
 mod crowd;
@@ -54,6 +55,9 @@ pub struct DemoArgs {
     /// From which who buys what, and every fault, is drawn
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+    /// One of the phones has the card that listens there; the demo says how to start it, and waits
+    #[arg(long, value_name = "HOST:PORT")]
+    pub card: Option<String>,
     /// Print one JSON object in place of the screen
     #[arg(long)]
     pub json: bool,
@@ -68,7 +72,7 @@ pub fn run(args: &DemoArgs, output: &mut dyn Write, err: &mut dyn Write) -> u8 {
     });
     let played = provision::fresh_folder(&folder)
         .and_then(|()| Ok(std::path::absolute(&folder)?))
-        .and_then(|folder| played(args, &folder));
+        .and_then(|folder| played(args, &folder, err));
     let summary = match played {
         Ok(summary) => summary,
         Err(trouble) => {
@@ -97,7 +101,11 @@ pub fn run(args: &DemoArgs, output: &mut dyn Write, err: &mut dyn Write) -> u8 {
 }
 
 /// Plays the demo in a runtime of its own.
-fn played(args: &DemoArgs, folder: &std::path::Path) -> Result<Summary, Trouble> {
+fn played(
+    args: &DemoArgs,
+    folder: &std::path::Path,
+    err: &mut dyn Write,
+) -> Result<Summary, Trouble> {
     let sizes = Sizes {
         purchases: args.purchases,
         phones: args.phones,
@@ -108,7 +116,7 @@ fn played(args: &DemoArgs, folder: &std::path::Path) -> Result<Summary, Trouble>
         .build()?;
     runtime.block_on(async {
         tokio::select! {
-            played = play::play(sizes, args.seed, folder) => played,
+            played = play::play(sizes, args.seed, args.card.as_deref(), folder, err) => played,
             pressed = tokio::signal::ctrl_c() => Err(match pressed {
                 Ok(()) => Trouble::Interrupted,
                 Err(error) => error.into(),
@@ -138,6 +146,9 @@ enum Trouble {
     /// Something of the demo's own is not what it must be.
     #[error("the demo is made wrong: {0}")]
     Part(String),
+    /// There is no card.
+    #[error("{0}; start it within a minute, as the demo says")]
+    Card(String),
     /// Nothing moves any more.
     #[error("nothing moves any more: {0}")]
     Stuck(String),
@@ -155,6 +166,7 @@ impl Trouble {
             | Self::Command(..)
             | Self::Gateway(_)
             | Self::Part(_)
+            | Self::Card(_)
             | Self::Stuck(_)
             | Self::Interrupted => FAILURE,
         }
@@ -166,6 +178,7 @@ Examples:
   svgate demo
   svgate demo --purchases 2000 --phones 100 --machines 12 --data ./demo
   svgate demo --json | tail -n 1
+  svgate demo --card 127.0.0.1:35963       one phone has the card of sim-applet, in another terminal
 
 The folder stays: look into it with
   svgate purchase list --state unknown --config DIR/svgate.toml

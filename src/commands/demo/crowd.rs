@@ -9,6 +9,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
 use super::Trouble;
+use super::card_owner::CardOwner;
 use super::cast::{Cast, Part};
 use super::phone::{Phone, Told};
 use super::plan::Errand;
@@ -16,6 +17,7 @@ use super::provision::KEY_VERSION;
 use super::stage::Stage;
 use crate::auth::sim_keys::Master;
 use crate::simulator::handset::Handset;
+use crate::simulator::handset::card_phone::CardPhone;
 use crate::simulator::kiosk::Kiosk;
 use crate::simulator::smsc::{Clock, Submitted};
 use crate::simulator::soft_sim::{CardProfiles, SoftSim};
@@ -91,20 +93,37 @@ impl Crowd {
         submitted: mpsc::Receiver<Submitted>,
         keys: &Keys,
         machines: Vec<Machine>,
+        mut inserted: Option<(usize, CardPhone)>,
     ) -> Result<Self, Trouble> {
         let mut phones = JoinSet::new();
         let mut inboxes = HashMap::new();
-        for (part, errands) in stage.cast.phones.iter().zip(errands) {
+        for (number, (part, errands)) in stage.cast.phones.iter().zip(errands).enumerate() {
             let (Ok(msisdn), Ok(iccid)) = (part.msisdn.parse(), part.iccid.parse()) else {
                 return Err(Trouble::Part(part.account.clone()));
             };
             let card = |master| SoftSim::personalise(master, &iccid, KEY_VERSION, keys.profiles);
-            let handset = Handset::new(msisdn, card(&keys.master));
             let (to_inbox, inbox) = mpsc::channel(INBOX_MAX);
+            inboxes.insert(part.msisdn.clone().into_bytes(), to_inbox);
+            if let Some((_, phone)) = inserted.take_if(|(owner, _)| *owner == number) {
+                let owner = CardOwner {
+                    stage: Arc::clone(stage),
+                    phone,
+                    msisdn,
+                    currency: part.currency,
+                    witness: card(&keys.master),
+                    inbox,
+                    told: Told {
+                        account: part.account.clone(),
+                        ..Told::default()
+                    },
+                };
+                phones.spawn(owner.play(errands));
+                continue;
+            }
+            let handset = Handset::new(msisdn, card(&keys.master));
             let thief = card(&keys.thief);
             let phone = Phone::new(Arc::clone(stage), part, handset, thief, inbox);
             let phone = phone.map_err(|error| Trouble::Part(error.to_string()))?;
-            inboxes.insert(part.msisdn.clone().into_bytes(), to_inbox);
             phones.spawn(phone.play(errands));
         }
         let mut postman = JoinSet::new();

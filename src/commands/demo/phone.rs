@@ -205,12 +205,12 @@ impl Phone {
         match self.handset.receive(message, &self.book) {
             Received::Confirmed(reply) => {
                 count(&self.stage.counts.opened);
-                self.remember(&reply);
+                self.told.remember(&reply, self.currency);
                 Heard::Confirmed
             }
             Received::Overtaken(reply) => {
                 let reference = reply.reference.number();
-                self.complain(format!(
+                self.told.complain(format!(
                     "the confirmation of reference {reference} came after a later one: a card \
                      refuses it"
                 ));
@@ -228,47 +228,53 @@ impl Phone {
                 Heard::Said(said)
             }
             Received::Bad(bad) => {
-                self.complain(bad.to_string());
+                self.told.complain(bad.to_string());
                 Heard::Nothing
             }
         }
     }
+}
 
-    fn complain(&mut self, bad: String) {
-        if self.told.bad.len() < BAD_MAX {
-            self.told.bad.push(bad);
+impl Told {
+    /// Something is wrong.
+    pub(super) fn complain(&mut self, bad: String) {
+        if self.bad.len() < BAD_MAX {
+            self.bad.push(bad);
         }
     }
 
-    fn remember(&mut self, reply: &SecuredReply) {
+    /// A confirmation, as the card opened it, to a bill in this currency.
+    pub(super) fn remember(&mut self, reply: &SecuredReply, bill: Currency) {
         let reference = reply.reference.number();
-        if self.told.forged.contains(&reference) {
-            let said = format!("a forged order was answered with {:?}", reply.outcome);
-            self.told.bad.push(said);
+        if self.forged.contains(&reference) {
+            self.bad.push(format!(
+                "a forged order was answered with {:?}",
+                reply.outcome
+            ));
         }
         // A replayed packet is refused under the reference of the order that it once was.
         if reply.outcome != OutcomeCode::CounterLow {
-            self.told.answered.insert(reference);
+            self.answered.insert(reference);
         }
         if let (OutcomeCode::Paid, Some((amount, currency)), Some(purchase)) =
             (reply.outcome, reply.amount, reply.purchase)
         {
-            if currency != self.currency {
-                let said = format!("a bill in {} was charged in {currency}", self.currency);
-                self.told.bad.push(said);
+            if currency != bill {
+                let said = format!("a bill in {bill} was charged in {currency}");
+                self.bad.push(said);
             }
             let paid = (amount.minor(), purchase);
-            let before = self.told.paid_by_reference.insert(reference, paid);
+            let before = self.paid_by_reference.insert(reference, paid);
             if before.is_some_and(|before| before != paid) {
                 let said = format!("reference {reference} was confirmed as two purchases");
-                self.told.bad.push(said);
+                self.bad.push(said);
             }
         }
     }
 }
 
 /// What a subscriber agrees to pay at a machine: the pieces and the operator's fee.
-fn gross(shop: &Shop, ware: Ware, units: u8) -> MinorUnits {
+pub(super) fn gross(shop: &Shop, ware: Ware, units: u8) -> MinorUnits {
     let retail = ware.retail_minor.saturating_mul(units.into());
     MinorUnits::try_from(retail.saturating_add(shop.fee_minor)).unwrap_or_default()
 }

@@ -1,5 +1,6 @@
 //! The demo from the first file to the last comparison.
 
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use rand_core::{Rng as _, SeedableRng as _};
 use tokio::sync::mpsc;
 
 use super::Trouble;
+use super::card_owner;
 use super::cast::{Cast, Part, Sizes};
 use super::closing;
 use super::crowd::{Crowd, Keys, machines, tills};
@@ -24,13 +26,20 @@ use super::verdict::{Witnesses, faults};
 use crate::auth::sim_keys::Master;
 use crate::commands::keys::load_master;
 use crate::config::Config;
+use crate::simulator::handset::card_phone::CardPhone;
 use crate::simulator::smsc::{Clock, Smsc, SmscConfig, Submitted};
 use crate::simulator::soft_sim::CardProfiles;
 use crate::simulator::terminal::Machine;
 use crate::telemetry::clock::stopwatch;
 
 /// Plays the whole demo.
-pub(super) async fn play(sizes: Sizes, seed: u64, folder: &Path) -> Result<Summary, Trouble> {
+pub(super) async fn play(
+    sizes: Sizes,
+    seed: u64,
+    card: Option<&str>,
+    folder: &Path,
+    err: &mut dyn Write,
+) -> Result<Summary, Trouble> {
     let clock = clock();
     let progress = progress_bar(sizes.purchases);
     progress.set_message("setting up");
@@ -39,6 +48,10 @@ pub(super) async fn play(sizes: Sizes, seed: u64, folder: &Path) -> Result<Summa
     let plan = errands(&cast, sizes, &mut chance);
     let (scenery, submitted) = set_up(&cast, seed, folder, &clock).await?;
     let keys = keys(&scenery.program, folder, &mut chance)?;
+    let card = match card {
+        Some(address) => Some(insert(&cast, address, folder, err).await?),
+        None => None,
+    };
     let (mut serving, machines) = open_doors(&scenery, &cast, &clock, seed).await?;
     let Scenery {
         program,
@@ -54,7 +67,7 @@ pub(super) async fn play(sizes: Sizes, seed: u64, folder: &Path) -> Result<Summa
     progress.set_message("selling");
     progress.reset();
     let began = clock();
-    let crowd = Crowd::start(&stage, plan, submitted, &keys, machines)?;
+    let crowd = Crowd::start(&stage, plan, submitted, &keys, machines, card)?;
     let down = until_sold(&stage, &program, &mut serving, sizes).await?;
     let sold_in = clock().saturating_sub(began);
     progress.set_message("waiting for the last machines");
@@ -90,6 +103,22 @@ pub(super) async fn play(sizes: Sizes, seed: u64, folder: &Path) -> Result<Summa
         down,
         took: clock(),
     })
+}
+
+/// Says how to start the card of the first phone whose bill is in the card's currency, and waits for it.
+async fn insert(
+    cast: &Cast,
+    address: &str,
+    folder: &Path,
+    err: &mut dyn Write,
+) -> Result<(usize, CardPhone), Trouble> {
+    let mut phones = cast.phones.iter().enumerate();
+    let owner = phones.find(|(_, phone)| phone.currency.code() == CARD_CURRENCY);
+    let (number, part) = owner.ok_or_else(|| {
+        Trouble::Part("no phone's bill is in the card's currency; take more phones".to_owned())
+    })?;
+    writeln!(err, "{}", card_owner::how_to_start(address, part, folder))?;
+    Ok((number, card_owner::inserted(address).await?))
 }
 
 /// What stands before anybody comes.
@@ -264,6 +293,8 @@ fn progress_bar(purchases: u32) -> ProgressBar {
     }
 }
 
+/// What the card is personalised with, unless it is told otherwise.
+const CARD_CURRENCY: &str = "EUR";
 /// What an operator's SMSC grants.
 const WINDOW_PDUS: usize = 100;
 /// Confirmations that wait for the postman.
