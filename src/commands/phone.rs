@@ -174,6 +174,8 @@ impl<R: AsyncBufRead + Unpin> Owner<'_, R> {
                     self.arrived(&message)?;
                     shown = Some(waits);
                 }
+                // What was to be waited for is there.
+                Event::Key(Key::Wait) if is_something_to_look_at(&waits) => shown = Some(waits),
                 Event::Key(key) => {
                     if self.press(&waits, key).await?.is_break() {
                         return Ok(());
@@ -249,6 +251,10 @@ impl<R: AsyncBufRead + Unpin> Owner<'_, R> {
     }
 }
 
+const fn is_something_to_look_at(waits: &WaitsFor) -> bool {
+    matches!(waits, WaitsFor::User(Prompt::Read(_) | Prompt::Choose(_)))
+}
+
 /// What a key does at a prompt; none when it does nothing there.
 fn answer(prompt: &Prompt, key: Key) -> Option<Answer> {
     match (prompt, key) {
@@ -266,7 +272,7 @@ fn answer(prompt: &Prompt, key: Key) -> Option<Answer> {
 
 const EXAMPLES: &str = "\
 Keys, each with Enter: a number chooses, digits and letters are typed, Enter alone agrees; b back, q end.
-When nothing is shown: 1 opens the card's menu, w waits for a message, q switches off.
+When nothing is shown: 1 opens the card's menu, w waits for a message (in a script), q switches off.
 
 Example, in a folder with the files of config/demo and a master.key of `svgate keys init`:
   java -jar svgate-card-1.0.0.jar --master master.key --iccid 8949020000000000014 &

@@ -1,15 +1,13 @@
 #!/usr/bin/env bash
 # The card as a PC/SC reader sees it: pcscd, vsmartcard's vpcd in its reversed mode, and opensc-tool.
-# needs: java pcscd opensc-tool
-#
-#   sim-applet/peers/pcsc.sh [svgate-card.jar]      the jar is that of `mvn package`
+# needs: javac mvn pcscd vpcd opensc-tool
 #
 # Ends with 0 for passed, 77 for skipped (its last line says why), else failed. As root, for pcscd
 # has one socket for the whole machine: where one runs already, this is skipped.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
-JAR=${1:-card/target/svgate-card-1.0.0.jar}
+JAR=sim-applet/card/target/svgate-card-1.0.0.jar
 AID=f073766761746501
 
 skip() { echo "skipped: $*"; exit 77; }
@@ -25,14 +23,13 @@ expect() { # what, pattern, text
   fi
 }
 
-for need in java pcscd opensc-tool; do
-  command -v "$need" >/dev/null || skip "$need is not installed"
-done
 driver=$(find /usr/lib /usr/local/lib -name 'libifdvpcd.so' -print -quit 2>/dev/null)
-[[ -n $driver ]] || skip "vsmartcard-vpcd is not installed"
-[[ -f $JAR ]] || skip "no $JAR: run mvn package first"
 [[ $(id -u) == 0 ]] || skip "pcscd needs root here"
 [[ ! -S /run/pcscd/pcscd.comm ]] || skip "a pcscd runs already"
+
+if [[ ! -f $JAR || -n $(find sim-applet/*/src -newer "$JAR" -print -quit) ]]; then
+  mvn -B -q -f sim-applet/pom.xml -DskipTests -pl card -am package
+fi
 
 work=$(mktemp -d)
 started=()
