@@ -5,10 +5,12 @@
 //!                   └── what was shown, sent and brought ──► claims ◄── machines, books, files
 //! ```
 //! `tests/peers/card.sh` runs it with `SVGATE`, the gateway's program, and `CARD_JAR`, the card; it takes
-//! SEED and PURCHASES (200). Without the two it does nothing, says so, and counts as no test.
+//! SEED, PURCHASES (200) and CAPTURE, a file for every APDU. Without the two it does nothing, says so, and
+//! counts as no test.
 
 #![expect(clippy::print_stdout, reason = "it prints what it claims")]
 
+mod capture;
 mod claims;
 mod journal;
 mod network;
@@ -29,6 +31,7 @@ use svgate::simulator::smsc::{Clock, Smsc, SmscConfig};
 use svgate::simulator::terminal::{Habit, Machine, MachineConfig, MachineFaults};
 use svgate::telemetry::clock::stopwatch;
 
+use crate::capture::Tap;
 use crate::network::Fate;
 use crate::site::{ACCOUNT, CardProcess, ICCID, MACHINES, MSISDN, PASSWORD, Site};
 use crate::subscriber::{Hand, Subscriber};
@@ -81,7 +84,9 @@ async fn play(svgate: PathBuf, jar: &Path, seed: u64, purchases: u64) -> bool {
     }
 
     let cell = Cell::new(MSISDN.parse().unwrap(), smsc, submitted);
-    let phone = CardPhone::switch_on(&card.address).await.unwrap();
+    let capture = std::env::var_os("CAPTURE").map_or_else(|| site.path("card.pcap"), PathBuf::from);
+    let tap = Tap::open(card.address.clone(), &capture).await;
+    let phone = CardPhone::switch_on(&tap.address).await.unwrap();
     let mut subscriber = Subscriber::new(phone, cell);
     subscriber.idle().await;
     let mut chance = ChaCha8Rng::seed_from_u64(seed);
