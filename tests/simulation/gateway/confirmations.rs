@@ -7,7 +7,7 @@ use svgate::dialogue::secured_reply::{OutcomeCode, SecuredReply};
 use svgate::sms::gsm7;
 
 use super::books::{MessageRow, Row};
-use super::draw::{Town, VERSIONS, account_name};
+use super::draw::{Town, account_name};
 use super::model::{Batch, Model, ensure};
 use crate::fixture::{Phone, eur};
 
@@ -39,7 +39,9 @@ impl Model {
         });
         let phone = theirs.and_then(|line| town.phones.iter().find(|p| account_name(p) == line.1));
         let first = phone.map(|phone| (phone.card, phone.version));
-        let all = (0..town.cards).flat_map(|card| (1..=VERSIONS).map(move |v| (card, v)));
+        let cards = phone.map(|phone| phone.card).into_iter();
+        let cards = cards.chain(0..town.cards);
+        let all = cards.flat_map(|card| (1..=VERSIONS_READ).map(move |v| (card, v)));
         let opened = first.into_iter().chain(all).find_map(|(card, version)| {
             let phone = Phone {
                 card,
@@ -58,6 +60,14 @@ impl Model {
             )
         })?;
         *last = opened.counter;
+        if let [1, 0xA1, 1, command, rest @ ..] = opened.data.as_slice() {
+            // A card that reads new keys may use them from its next order on.
+            if let (2, [0xA2, 1, version, ..]) = (command, rest) {
+                self.keys_sent.insert((keys.0, *version));
+                self.met("keys sent");
+            }
+            return Ok(());
+        }
         let reply = SecuredReply::decode(&opened.data).map_err(|error| error.to_string())?;
         let row = row.ok_or("a confirmation of nothing")?;
         let amount = reply.amount.map(|(amount, _)| amount.minor());
@@ -100,3 +110,6 @@ impl Model {
         ensure(stands, || format!("{words:?} in {message:?} of {row:?}"))
     }
 }
+
+/// More versions of its keys than a card gets in one run.
+const VERSIONS_READ: u8 = 16;

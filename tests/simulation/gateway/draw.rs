@@ -6,7 +6,7 @@ mod trade;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use svgate::domain::Millis;
-use svgate::domain::ids::PurchaseId;
+use svgate::domain::ids::{PurchaseId, SubscriberId};
 use svgate::gateway::member::{Arrival, LineImport, LoadPurse, Member, MerchantImport, Resolve};
 
 use super::Dice;
@@ -85,6 +85,9 @@ impl Town {
 
     /// One event.
     pub fn draw(&mut self, dice: &mut Dice, model: &Model, now: Millis) -> Member {
+        if dice.one_in(3) {
+            self.new_keys(dice, model);
+        }
         let drawn = match dice.below(100) {
             0..=19 => self.fresh_order(dice),
             20..=25 => self.old_message(dice),
@@ -132,7 +135,16 @@ impl Town {
         let fire = |row: &Row| Member::Deadline {
             purchase: PurchaseId(row.id),
         };
-        waiting.filter(|_| dice.one_in(3)).map(fire).collect()
+        let mut timers: Vec<Member> = waiting.filter(|_| dice.one_in(3)).map(fire).collect();
+        let subscribers = || {
+            model
+                .lines
+                .iter()
+                .map(|line| SubscriberId(line.0))
+                .collect()
+        };
+        timers.extend(dice.one_in(4).then(|| Member::RekeysDue(subscribers())));
+        timers
     }
 
     /// What is known once a batch was stored; tells what became of cards.
@@ -212,6 +224,18 @@ impl Town {
         met.map(|(_, met)| met).collect()
     }
 
+    /// A card that was sent keys has read them: its next order is made with them.
+    fn new_keys(&mut self, dice: &mut Dice, model: &Model) {
+        let at = dice.index(self.phones.len());
+        let phone = self.phones[at].clone();
+        let newer = model.keys_sent.range((phone.card, phone.version + 1)..);
+        let newer = newer.take_while(|(card, _)| *card == phone.card).next();
+        if let Some(&(card, version)) = newer {
+            self.memories.entry(card).or_default().keep(&phone);
+            self.put_in(at, card, version);
+        }
+    }
+
     fn put_in(&mut self, at: usize, card: u32, version: u8) {
         let memory = self.memories.entry(card).or_default();
         let phone = &mut self.phones[at];
@@ -274,7 +298,7 @@ pub fn account_name(phone: &Phone) -> String {
 
 const PHONES: u32 = 6;
 pub const MACHINES: u32 = 3;
-/// Versions of its keys that a card has.
+/// Versions of its keys that an import may name.
 pub const VERSIONS: u8 = 3;
 
 /// What is over by the books' clock, whatever that is.

@@ -48,6 +48,8 @@ pub struct Model {
     pub offered: BTreeSet<(i64, String)>,
     /// The last counter that each card saw under each version of its keys.
     pub counters: HashMap<(u32, u8), u64>,
+    /// Versions of its keys that were sent to each card.
+    pub keys_sent: BTreeSet<(u32, u8)>,
     pub last_message: i64,
     /// Ids of all messages.
     pub messages: Vec<i64>,
@@ -270,6 +272,20 @@ impl Model {
                     Agreed::AtMost(amount) => row.gross() <= amount.minor(),
                 };
                 ensure(fits && agreed, || format!("{order:?} is not {row:?}"))?;
+                if self.keys_sent.contains(&(*card, *version)) {
+                    self.met("paid under keys that were sent");
+                }
+                if self
+                    .keys_sent
+                    .iter()
+                    .any(|sent| sent.0 == *card && sent.1 > *version)
+                    && self
+                        .paid_counters
+                        .iter()
+                        .any(|paid| paid.0 == *card && paid.1 > *version)
+                {
+                    self.met("paid under keys of before");
+                }
                 let risen = row.channel == "kiosk" || self.highest_paid(*card, *version) < *counter;
                 let is_new = self.paid_counters.insert((*card, *version, *counter));
                 ensure(is_new && risen, || {

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use svgate::dialogue::card_command::CardCommand;
 use svgate::domain::Millis;
 use svgate::domain::ids::{OutboxId, PurchaseId, SubscriberId};
 use svgate::domain::pon::Pon;
 use svgate::gateway::member::{
-    KioskItem, KioskOrder, LoadPurse, Member, OutboxEnd, OutboxSettled, PayBill, Receipt,
-    TerminalAct, Word,
+    CardOrder, KioskItem, KioskOrder, LoadPurse, Member, OutboxEnd, OutboxSettled, PayBill,
+    Receipt, Rotation, TerminalAct, Word,
 };
 
 use super::super::Dice;
@@ -103,7 +104,7 @@ impl Town {
             .map(|line| SubscriberId(line.0))
             .collect();
         let paid = || model.rows.values().map(|row| PurchaseId(row.id)).collect();
-        match dice.below(12) {
+        match dice.below(20) {
             0..=1 => Member::LoadPurse(LoadPurse {
                 amount: minor(2_000 + 500 * dice.signed(0, 2)),
                 currency: eur(),
@@ -127,6 +128,22 @@ impl Town {
                 sequence: 1,
                 sha256: [9; 32],
             },
+            10..=14 => {
+                let phone = &self.phones[dice.index(self.phones.len())];
+                Member::Rotate(Rotation {
+                    accounts: vec![super::account_name(phone).into()],
+                    to: dice.one_in(4).then(|| dice.small(2, 5)),
+                    who: "ops".into(),
+                })
+            }
+            15..=16 => {
+                let phone = &self.phones[dice.index(self.phones.len())];
+                Member::CardOrder(Box::new(CardOrder {
+                    accounts: vec![super::account_name(phone).into()],
+                    command: CardCommand::UnblockPin(None),
+                    who: "ops".into(),
+                }))
+            }
             _ => {
                 let unknown: Vec<&Row> = model
                     .rows
