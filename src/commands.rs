@@ -251,7 +251,7 @@ impl BooksCommand {
             Self::Subscriber(args) => subscriber::run(&args.action, site, books, output).await,
             Self::Merchant(args) => merchant::run(&args.action, site, books, output).await,
             Self::Purse(args) => purse::run(&args.action, books, output).await,
-            Self::Sim(args) => sim::run(&args.action, books, output).await,
+            Self::Sim(args) => sim::run(&args.action, site, books, output).await,
             Self::Terminal(args) => terminal::run(&args.action, books, output).await,
             Self::Bill(args) => bill::run(&args.action, site, books, output).await,
             Self::Purchase(args) => purchase::run(&args.action, books, output).await,

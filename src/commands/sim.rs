@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::commands::Common;
 use crate::commands::sim::sending::{Cards, Ends, each};
-use crate::commands::site::Fault;
+use crate::commands::site::{Fault, Site};
 use crate::dialogue::card_command::{CardCommand, MenuText, ServiceAddress};
 use crate::dialogue::secured_reply::ShownText;
 use crate::domain::pin::Pin;
@@ -194,6 +194,7 @@ pub struct ServiceArgs {
 /// can't be sent, each with its reason.
 pub async fn run<B: Books + Views>(
     action: &SimAction,
+    site: &Site,
     books: &B,
     output: &mut dyn Write,
 ) -> Result<(), Fault> {
@@ -206,7 +207,7 @@ pub async fn run<B: Books + Views>(
         ..all.clone()
     };
     let (target, command, who) = match action {
-        SimAction::Status(args) => return status::show(args, books, output).await,
+        SimAction::Status(args) => return status::show(args, site.now, books, output).await,
         SimAction::Resync(args) => return resync(args, books, output).await,
         SimAction::Unblock(args) => {
             let pin = args.new_pin_file.as_deref().map(pin_of).transpose()?;

@@ -25,10 +25,13 @@ pub(super) async fn view_of<B: Views>(account: &str, books: &B) -> Result<SimVie
 
 pub(super) async fn show<B: Books + Views>(
     args: &StatusArgs,
+    now: Millis,
     books: &B,
     output: &mut dyn Write,
 ) -> Result<(), Fault> {
-    let view = view_of(&args.account, books).await?;
+    let mut view = view_of(&args.account, books).await?;
+    // What is over is kept for its counters alone.
+    view.line.older.take_if(|older| older.until <= now);
     if args.common.json {
         writeln!(output, "{}", as_json(&view))?;
         return Ok(());

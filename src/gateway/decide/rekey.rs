@@ -171,7 +171,10 @@ pub(super) fn due(world: &mut World, subscribers: &[SubscriberId], context: &Con
             unanswered(world, *subscriber, pending);
         } else if let Err(denied) = send(world, *subscriber, pending.clone(), context) {
             // Without a number or a way there is nothing to wait for.
-            let text = format!("{denied:?}");
+            let text = match denied {
+                Denied::Invalid(why) | Denied::Conflict(why) => why,
+                Denied::NotFound(_) | Denied::Credential | Denied::Order(_) => continue,
+            };
             world.notice("rekey_failed", None, Some(*subscriber), text);
             keep(
                 world,

@@ -272,20 +272,7 @@ impl Model {
                     Agreed::AtMost(amount) => row.gross() <= amount.minor(),
                 };
                 ensure(fits && agreed, || format!("{order:?} is not {row:?}"))?;
-                if self.keys_sent.contains(&(*card, *version)) {
-                    self.met("paid under keys that were sent");
-                }
-                if self
-                    .keys_sent
-                    .iter()
-                    .any(|sent| sent.0 == *card && sent.1 > *version)
-                    && self
-                        .paid_counters
-                        .iter()
-                        .any(|paid| paid.0 == *card && paid.1 > *version)
-                {
-                    self.met("paid under keys of before");
-                }
+                self.met_keys(*card, *version);
                 let risen = row.channel == "kiosk" || self.highest_paid(*card, *version) < *counter;
                 let is_new = self.paid_counters.insert((*card, *version, *counter));
                 ensure(is_new && risen, || {
@@ -323,6 +310,19 @@ impl Model {
         ensure(risen, || {
             format!("an ack number that does not rise: {row:?}")
         })
+    }
+
+    /// Which of a card's keys paid: those that it was sent, or those before them once these had paid.
+    fn met_keys(&mut self, card: u32, version: u8) {
+        if self.keys_sent.contains(&(card, version)) {
+            self.met("paid under keys that were sent");
+        }
+        let newer = (card, version.saturating_add(1));
+        let sent = self.keys_sent.range(newer..=(card, u8::MAX)).next();
+        let paid = (newer.0, newer.1, 0)..=(card, u8::MAX, u64::MAX);
+        if sent.is_some() && self.paid_counters.range(paid).next().is_some() {
+            self.met("paid under keys of before");
+        }
     }
 
     /// The highest counter that paid; a kiosk's order is older than the packet that pays it, so
