@@ -262,7 +262,7 @@ async fn resync<B: Books + Views>(
     if view.books.awaits_files() {
         return Err(Fault::Conflict(
             "the delivered files of these restored books are not read back yet, so new keys would \
-             begin above what may be forgotten: run `svgate export adopt` first"
+             begin above what may be forgotten: run `svgate export adopt DIR` first"
                 .to_owned(),
         ));
     }

@@ -64,8 +64,13 @@ pub(super) fn enter(world: &mut World, row: &StoredRow) -> Result<(), StoreError
         }
         TAG_LINE => {
             let mut line = take_line(&mut c)?;
-            line.enter_epoch(&world.counters.books);
             let id = line.subscriber;
+            let has_others = line.pending.is_some() || line.older.is_some();
+            if has_others && line.epoch < world.counters.books.number {
+                // Their counters rise too, and are in none of a line's hot columns.
+                world.imported_lines.insert(id);
+            }
+            line.enter_epoch(&world.counters.books);
             if let Some(msisdn) = line.msisdn {
                 world.by_msisdn.entry(msisdn).or_insert(id);
             }

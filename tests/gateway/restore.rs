@@ -16,6 +16,8 @@ use crate::home;
 
 use site::Site;
 
+#[path = "restore/rekeys.rs"]
+mod rekeys;
 #[path = "restore/site.rs"]
 pub(crate) mod site;
 
