@@ -16,6 +16,8 @@ use source::Source;
 
 #[path = "tidy/bad_examples.rs"]
 mod bad_examples;
+#[path = "tidy/secrets.rs"]
+mod secrets;
 #[path = "tidy/source.rs"]
 mod source;
 #[path = "tidy/supply.rs"]
@@ -186,6 +188,7 @@ fn faults(texts: &Texts) -> Vec<String> {
         found.extend(macros.map(|line| format!("src/{path}:{line}: unfinished code")));
     }
     found.extend(circles(&seen));
+    found.extend(secrets::printable(texts));
     found.extend(
         texts
             .iter()

@@ -6,8 +6,6 @@ use aes::cipher::{
     Key, KeyInit, array::typenum::U16,
 };
 use aes::{Aes128Dec, Aes128Enc, Aes192Dec, Aes192Enc, Aes256Dec, Aes256Enc};
-use cmac::block_api::CmacCipher;
-use cmac::{Cmac, Mac};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// An AES key of 128, 192 or 256 bits. It is wiped when dropped, and can be neither printed nor
@@ -45,9 +43,9 @@ impl AesKey {
     #[must_use]
     pub fn cmac(&self, parts: &[&[u8]]) -> [u8; 16] {
         match self {
-            Self::Aes128(key) => cmac_of(Aes128Enc::new(key.into()), parts),
-            Self::Aes192(key) => cmac_of(Aes192Enc::new(key.into()), parts),
-            Self::Aes256(key) => cmac_of(Aes256Enc::new(key.into()), parts),
+            Self::Aes128(key) => cmac_of(&Aes128Enc::new(key.into()), parts),
+            Self::Aes192(key) => cmac_of(&Aes192Enc::new(key.into()), parts),
+            Self::Aes256(key) => cmac_of(&Aes256Enc::new(key.into()), parts),
         }
     }
 
@@ -100,15 +98,104 @@ pub struct BadAesKey;
 #[error("not a number of whole blocks of 16 octets")]
 pub struct NotWholeBlocks;
 
-fn cmac_of<C: CmacCipher>(cipher: C, parts: &[&[u8]]) -> [u8; 16]
+fn cmac_of<C>(cipher: &C, parts: &[&[u8]]) -> [u8; 16]
 where
-    Cmac<C>: Mac<OutputSize = U16> + cmac::digest::common::InnerInit<Inner = C>,
+    C: BlockCipherEncrypt<BlockSize = U16>,
 {
-    let mut mac = <Cmac<C> as cmac::digest::common::InnerInit>::inner_init(cipher);
-    for part in parts {
-        mac.update(part);
+    let octets = parts.iter().map(|part| part.len());
+    let octets = octets.fold(0, usize::saturating_add);
+    let mut blocks = [Block::default(); BLOCKS_MAX];
+    let mac = short_cmac(cipher, &mut blocks, parts, octets);
+    let written = octets.div_ceil(BLOCK).saturating_add(2);
+    for block in blocks.iter_mut().take(written) {
+        block.zeroize();
     }
-    mac.finalize().into_bytes().into()
+    mac.unwrap_or_else(|| long_cmac(cipher, parts))
+}
+
+/// The checksum of a message of any length, octet by octet.
+fn long_cmac<C>(cipher: &C, parts: &[&[u8]]) -> [u8; 16]
+where
+    C: BlockCipherEncrypt<BlockSize = U16>,
+{
+    let (mut zeros, mut state) = (Block::default(), Block::default());
+    cipher.encrypt_block(&mut zeros);
+    let mut filled = 0;
+    for octet in parts.iter().copied().flatten() {
+        if filled == BLOCK {
+            cipher.encrypt_block(&mut state);
+            filled = 0;
+        }
+        if let Some(place) = state.get_mut(filled) {
+            *place ^= octet;
+        }
+        filled = filled.saturating_add(1);
+    }
+    if let Some(place) = state.get_mut(filled) {
+        *place ^= 0x80;
+    }
+    mask(&mut state, &zeros, filled == BLOCK);
+    zeros.zeroize();
+    cipher.encrypt_block(&mut state);
+    state.0
+}
+
+/// The checksum of a message that fits `blocks`, which are zeros: every packet of one short message
+/// does. It is the last block of CBC (SP 800-38B §6.2), which keeps the round keys in registers from
+/// block to block: that takes less than half the time of a MAC that is fed piece by piece.
+fn short_cmac<C>(
+    cipher: &C,
+    blocks: &mut [Block; BLOCKS_MAX],
+    parts: &[&[u8]],
+    octets: usize,
+) -> Option<[u8; 16]>
+where
+    C: BlockCipherEncrypt<BlockSize = U16>,
+{
+    let [zeros, message @ ..] = blocks;
+    let count = octets.div_ceil(BLOCK).max(1);
+    let (message, _) = message.split_at_mut_checked(count)?;
+    let mut rest = Block::slice_as_flattened_mut(message);
+    for part in parts {
+        let (into, after) = rest.split_at_mut_checked(part.len())?;
+        into.copy_from_slice(part);
+        rest = after;
+    }
+    let is_whole = rest.is_empty();
+    if let Some(first) = rest.first_mut() {
+        *first = 0x80;
+    }
+    let [first, later @ ..] = message else {
+        return None;
+    };
+    if later.is_empty() {
+        cipher.encrypt_block(zeros);
+        mask(first, zeros, is_whole);
+        cipher.encrypt_block(first);
+        return Some(first.0);
+    }
+    // The subkey and the first block don't wait for each other.
+    let mut both = [*zeros, *first];
+    cipher.encrypt_blocks(&mut both);
+    let [zeros, first] = &mut both;
+    mask(later.last_mut()?, zeros, is_whole);
+    zeros.zeroize();
+    cbc::Encryptor::inner_iv_init(cipher, first).encrypt_blocks(later);
+    later.last().map(|last| last.0)
+}
+
+/// Adds the subkey that `enciphered_zeros` make to the last block: SP 800-38B §6.1.
+fn mask(last: &mut Block, enciphered_zeros: &Block, is_whole: bool) {
+    let once = doubled(u128::from_be_bytes(enciphered_zeros.0));
+    let subkey = if is_whole { once } else { doubled(once) };
+    *last = (u128::from_be_bytes(last.0) ^ subkey).to_be_bytes().into();
+}
+
+/// A subkey from the one before: SP 800-38B §6.1, in the field of 2^128.
+pub(super) const fn doubled(block: u128) -> u128 {
+    // No branch on a key: all ones where the highest bit is carried out, else nothing.
+    let carried = 0_u128.wrapping_sub(block >> 127);
+    (block << 1) ^ (carried & 0x87)
 }
 
 fn encipher_with<C>(key: &Key<C>, octets: &mut [u8]) -> Result<(), NotWholeBlocks>
@@ -135,11 +222,18 @@ where
     Ok(())
 }
 
+type Block = Array<u8, U16>;
+
+const BLOCK: usize = 16;
+/// One for the subkey, and 176 octets: a packet that fills a short message has less.
+const BLOCKS_MAX: usize = 12;
 /// TS 102 225 fixes it: the counter in the first block makes every message differ.
 const ZERO_IV: Array<u8, U16> = Array([0; 16]);
 
 #[cfg(test)]
 mod tests {
+    use cmac::{Cmac, Mac as _};
+
     use super::*;
 
     fn octets(vector: &serde_json::Value, name: &str) -> Vec<u8> {
@@ -216,6 +310,19 @@ mod tests {
         let whole = key.cmac(&[&octets]);
         for cut in 0..=octets.len() {
             assert_eq!(key.cmac(&[&octets[..cut], &[], &octets[cut..]]), whole);
+        }
+    }
+
+    /// Short ones are made in another way than long ones; both by another hand's.
+    #[test]
+    fn a_checksum_of_any_length_is_that_of_a_mac_that_is_fed_octet_by_octet() {
+        let octets: Vec<u8> = (0..=255).collect();
+        for length in 0..=octets.len() {
+            let message = &octets[..length];
+            let mut fed = <Cmac<Aes128Enc> as KeyInit>::new(&[5; 16].into());
+            message.iter().for_each(|octet| fed.update(&[*octet]));
+            let right: [u8; 16] = fed.finalize().into_bytes().into();
+            assert_eq!(AesKey::Aes128([5; 16]).cmac(&[message]), right, "{length}");
         }
     }
 }

@@ -15,7 +15,7 @@ use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
 use cmac::{Cmac, Mac};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::aes_key::AesKey;
+use super::aes_key::{AesKey, doubled};
 use super::iccid::Iccid;
 use super::named_keys::NamedKeys;
 
@@ -207,13 +207,6 @@ pub(super) fn sp800_108_counter<M: Mac + Clone>(
             *octet = derived;
         }
     }
-}
-
-/// A subkey from the one before: SP 800-38B §6.1, in the field of 2^128.
-const fn doubled(block: u128) -> u128 {
-    // No branch on a key: all ones where the highest bit is carried out, else nothing.
-    let carried = 0_u128.wrapping_sub(block >> 127);
-    (block << 1) ^ (carried & 0x87)
 }
 
 /// The length of the output in bits, as the end of the input.

@@ -95,7 +95,14 @@ fn keys(config: &Config, faults: &mut Vec<Fault>, warnings: &mut Vec<Fault>) {
         return;
     };
     match look_without_pin(token) {
-        Err(error) => found(error.key(), error.to_string()),
+        Err(error) => {
+            // The line has the name of the key in front already.
+            let said = error.to_string();
+            let problem = said.strip_prefix("[keys.token] ");
+            let problem = problem.and_then(|said| said.split_once(": "));
+            let problem = problem.map_or(said.as_str(), |(_, problem)| problem);
+            found(error.key(), problem.to_owned());
+        }
         Ok(Tries::Unknown) => {}
         Ok(tries) => {
             let problem = format!(

@@ -71,7 +71,7 @@ pub struct StatusReport {
 }
 
 /// The own keys of both ends, which only the operator that gave them holds together.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct OwnKeys<'a> {
     /// Own key of the purse that pays.
     pub payer: &'a MacKey,

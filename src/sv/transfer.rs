@@ -41,7 +41,7 @@ pub struct RefundOrder<'a> {
 }
 
 /// The keys of an in-process transfer. Lane and POS keep their roles in a refund.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct TransferKeys<'a> {
     /// The lane's own key.
     pub lane: &'a MacKey,

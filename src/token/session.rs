@@ -106,7 +106,7 @@ impl Library {
         let arguments = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);
         match pkcs11.initialize(arguments) {
             Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
-            Err(error) => return Err(unusable(error)),
+            Err(error) => return Err(called("C_Initialize", &error)),
         }
         match find_token(&pkcs11, &config.token_label) {
             Ok((slot, tries)) => Ok(Self {
