@@ -9,6 +9,7 @@
 //! Everything here is pure: texts are handed in as strings, times as hours and minutes.
 
 pub mod card_command;
+pub mod personalisation;
 pub mod reply;
 pub mod secured_order;
 pub mod secured_reply;

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod import;
 pub mod init;
+pub mod issue;
 pub mod log;
 pub mod master_file;
 pub mod operators;
@@ -42,6 +43,9 @@ pub enum KeysAction {
     /// Import keys of cards from a vendor's file
     #[command(after_help = import::EXAMPLES)]
     Import(import::ImportArgs),
+    /// Write personalisation scripts of new cards
+    #[command(after_help = issue::EXAMPLES)]
+    Issue(issue::IssueArgs),
     /// Make an operator's secret
     #[command(after_help = operators::EXAMPLES)]
     Operator(operators::OperatorArgs),
@@ -62,6 +66,11 @@ pub fn run(args: &KeysArgs, output: &mut dyn Write, err: &mut dyn Write) -> Resu
         KeysAction::Rotate(args) => {
             let site = Site::load(&args.common.config)?;
             site.on_books(async |_, books| rotate::run(args, &books, output).await.map(|()| 0))
+        }
+        KeysAction::Issue(args) => {
+            Site::load(&args.common.config)?.on_books(async |site, books| {
+                issue::run(args, &site, &books, output).await.map(|()| 0)
+            })
         }
         KeysAction::Operator(args) => operators::run(args, output).map(|()| 0),
         KeysAction::Import(args) => {

@@ -290,7 +290,7 @@ pub struct ServiceAddress {
 impl ServiceAddress {
     /// As TP-DA: how many digits, type of number and plan (ISDN), digits in pairs, the first in the
     /// low half.
-    fn octets(&self) -> Vec<u8> {
+    pub(super) fn octets(&self) -> Vec<u8> {
         let digits: Vec<u8> = self.digits.bytes().map(|digit| digit & 0x0F).collect();
         let type_of_number = if self.international {
             INTERNATIONAL

@@ -133,6 +133,12 @@ impl Context {
         self
     }
 
+    /// What packets of the cards of a profile look like; none for one that is not configured.
+    #[must_use]
+    pub fn profiles_of(&self, name: &str) -> Option<Profiles> {
+        self.profiles.get(name).copied()
+    }
+
     /// The names of all card profiles.
     pub fn card_profiles(&self) -> impl Iterator<Item = &Arc<str>> {
         self.profiles.keys()

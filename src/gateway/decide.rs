@@ -89,8 +89,8 @@ fn other(world: &mut World, member: Member, context: &Context) -> Outcome {
         } => provision::token(world, &terminal, token_sha256),
         Member::ResetPin { account, who } => pin::reset(world, &account, &who),
         Member::KeyImport(step) => key_import::step(world, step),
-        Member::KeyEvent(event) => {
-            world.key_events.push(event);
+        Member::KeyEvents(events) => {
+            world.key_events.extend(events);
             Outcome::Done
         }
         Member::CardOrder(order) => card_command::ordered(world, &order, context),

@@ -48,8 +48,8 @@ pub enum Member {
     },
     /// One step of an import of cards' keys.
     KeyImport(KeyImportStep),
-    /// Something was done with keys outside of the books: it is written to their log.
-    KeyEvent(KeyEvent),
+    /// What was done with keys outside of the books is written to their log, at most [`CHUNK_MAX`].
+    KeyEvents(Vec<KeyEvent>),
     /// An operator has a card do something.
     CardOrder(Box<CardOrder>),
     /// An operator gives cards new keys.

@@ -22,7 +22,7 @@ use crate::domain::recent::ByReference;
 use crate::gateway::context::Context;
 use crate::gateway::delivered::Adopt;
 use crate::gateway::identity;
-use crate::gateway::member::{Arrival, Content, Member, UssdWish};
+use crate::gateway::member::{Arrival, Content, Member, Rotation, UssdWish};
 use crate::gateway::policy::after_s;
 use crate::gateway::world::{Wants, World};
 use crate::sms::Message;
@@ -175,10 +175,7 @@ pub fn further_wants(world: &World, proved: &Proved, wants: &mut Wants) {
             let accounts = lines.iter().map(|import| &import.account);
             card_wants(world, accounts, wants);
         }
-        Proved::Other(Member::Rotate(rotation)) => {
-            // Which versions of its keys the card may know.
-            card_wants(world, &rotation.accounts, wants);
-        }
+        Proved::Other(Member::Rotate(rotation)) => rotation_wants(world, rotation, wants),
         Proved::Other(Member::ImportMerchant(import)) if !import.merchant.open => {
             for id in world.untaken(&import.merchant.id) {
                 purchase_wants(world, id, wants);
@@ -190,6 +187,18 @@ pub fn further_wants(world: &World, proved: &Proved, wants: &mut Wants) {
         }
         Proved::Other(_) => {}
     }
+}
+
+/// Which versions of its keys each card may know, and keys that were imported for the next.
+fn rotation_wants(world: &World, rotation: &Rotation, wants: &mut Wants) {
+    card_wants(world, &rotation.accounts, wants);
+    let accounts = rotation.accounts.iter();
+    let known = accounts.filter_map(|account| world.by_account.get(account));
+    let lines = known.filter_map(|id| world.lines.get(id));
+    wants.card_keys.extend(lines.filter_map(|line| {
+        let next = world.newest_version(line).checked_add(1);
+        Some((line.iccid.clone()?, rotation.to.or(next)?))
+    }));
 }
 
 /// The past of the cards that these accounts have.

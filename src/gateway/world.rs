@@ -333,6 +333,13 @@ impl World {
         row.valid.then_some(&row.keys)
     }
 
+    /// The highest version of its keys that the card of this line may know.
+    #[must_use]
+    pub fn newest_version(&self, line: &Line) -> u8 {
+        let past = line.iccid.as_ref().and_then(|card| self.cards.get(card));
+        past.map_or(0, CardPast::newest).max(line.key_version)
+    }
+
     /// This merchant's paid purchases whose acks no terminal has taken, as far as they were read.
     #[must_use]
     pub fn untaken(&self, merchant: &MerchantId) -> Vec<PurchaseId> {

@@ -1,10 +1,11 @@
 //! Keys of cards that come from outside: staged where nobody sees them, valid by one commit.
 
+use svgate::auth::command::open_command;
 use svgate::auth::sealed_keys::{KeyPlace, seal_keys};
 use svgate::auth::sim_keys::{Direction, derive};
 use svgate::gateway::context::sealed_column;
 use svgate::gateway::imported_keys::{CardKeyImport, KeyFile, KeyImportStep};
-use svgate::gateway::member::{ArrivalEnd, Denied, Member, Outcome};
+use svgate::gateway::member::{ArrivalEnd, Denied, Member, Outcome, Rotation};
 use svgate::gateway::views::Views as _;
 
 use crate::fixture::{Phone, Shop, master};
@@ -21,20 +22,24 @@ fn phone() -> Phone {
 
 /// What a vendor's file says of the card of `phone()`: its keys are version 1.
 fn keys(same_keys: u8) -> CardKeyImport {
+    keys_of_version(1, same_keys)
+}
+
+fn keys_of_version(version: u8, same_keys: u8) -> CardKeyImport {
     let (iccid, master) = (phone().iccid(), master());
     let sealed = |direction| {
         let keys = derive(&master, &iccid, 9, direction);
         let place = KeyPlace {
             iccid,
             direction,
-            version: 1,
+            version,
         };
         seal_keys(&keys, &place, [7; 12], master.named()).unwrap()
     };
     let column = sealed_column(&sealed(Direction::Mo), &sealed(Direction::Mt)).unwrap();
     CardKeyImport {
         iccid: iccid.expose_digits().into(),
-        version: 1,
+        version,
         imsi: phone().line().imsi,
         profile: None,
         sealed: column.into(),
@@ -137,6 +142,45 @@ async fn a_new_line_takes_the_keys_of_its_card_and_version_only() {
     assert_eq!(shop.arrive(phone.espresso(0)).await.1, ArrivalEnd::Paid);
     // A line that goes on under keys that a packet proved keeps them.
     line(&shop).await;
+    assert_eq!(shop.arrive(phone.espresso(0)).await.1, ArrivalEnd::Paid);
+}
+
+#[tokio::test]
+async fn new_keys_over_the_air_are_those_that_were_imported_for_their_version() {
+    let shop = Shop::open(None).await;
+    shop.stocked(1, 1).await;
+    let card = Phone::new(30);
+    import(&shop, std::slice::from_ref(&card)).await;
+    let (file, cards) = ("a".into(), vec![keys_of_version(2, 1)]);
+    for each in [
+        begin("a"),
+        KeyImportStep::Stage { file, cards },
+        complete("a"),
+    ] {
+        step(&shop, each).await;
+    }
+    let rotation = Rotation {
+        accounts: vec!["A30".into()],
+        to: None,
+        who: "j.smith".into(),
+    };
+    let ends = shop.submit(Member::Rotate(rotation)).await;
+    assert_eq!(ends, Outcome::Commanded(vec![("A30".into(), Ok(2))]));
+    let message = shop.messages().pop().unwrap();
+    let packet = message
+        .message
+        .user_data
+        .strip_prefix(&[2, 0x70, 0])
+        .unwrap();
+    let opened = open_command(packet, &card.keys(Direction::Mt)).unwrap();
+    let (vendors, now) = (phone().keys(Direction::Mo), opened.data.clone());
+    let kic = vendors.keys.kic.expose_octets().to_vec();
+    assert!(
+        now.windows(16).any(|octets| octets == kic),
+        "not the vendor's"
+    );
+    // The card's first packet under them is paid.
+    let mut phone = phone();
     assert_eq!(shop.arrive(phone.espresso(0)).await.1, ArrivalEnd::Paid);
 }
 

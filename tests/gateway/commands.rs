@@ -11,6 +11,7 @@ use svgate::config::SHIPPED;
 
 mod cards;
 mod imports;
+mod issue;
 mod keys;
 mod looking;
 

@@ -8,12 +8,12 @@ use crate::fixture::Shop;
 
 /// Keys of `subject` left the gateway.
 pub(crate) fn issued(subject: &str) -> Member {
-    Member::KeyEvent(KeyEvent {
+    Member::KeyEvents(vec![KeyEvent {
         who: "alice and bob".into(),
         what: "issued",
         subject: subject.into(),
         detail: "version 2".to_owned(),
-    })
+    }])
 }
 
 #[tokio::test]

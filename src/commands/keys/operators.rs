@@ -116,7 +116,7 @@ impl Operators {
                 subject: operation.into(),
                 detail: format!("the secret is not that of an operator {name}"),
             };
-            done(books.submit(Member::KeyEvent(event)).await?)?;
+            done(books.submit(Member::KeyEvents(vec![event])).await?)?;
             return Err(Fault::Refused(format!(
                 "the secret is not that of an operator {name}; the attempt is in `svgate keys log`"
             )));

@@ -73,8 +73,7 @@ fn again(line: &Line, pending: &PendingKeys, to: Option<u8>) -> Result<PendingKe
 
 /// The version after every one that the card may know, or the one that is asked for, if it is above.
 fn first(world: &World, line: &Line, to: Option<u8>) -> Result<PendingKeys, Denied> {
-    let past = line.iccid.as_ref().and_then(|card| world.cards.get(card));
-    let known = past.map_or(0, CardPast::newest).max(line.key_version);
+    let known = world.newest_version(line);
     let version = match to {
         Some(to) if to > known => to,
         Some(to) => {
@@ -93,9 +92,11 @@ fn first(world: &World, line: &Line, to: Option<u8>) -> Result<PendingKeys, Deni
     };
     // After a restore they may have been in use already.
     let forgotten = world.counters.books.forgotten_of_unknown();
+    let card = line.iccid.as_ref();
+    let imported = card.and_then(|card| world.imported_keys(card, version));
     Ok(PendingKeys {
         version,
-        sealed: None,
+        sealed: imported.map(|keys| Arc::clone(&keys.sealed)),
         since: world.now,
         times: 0,
         due: None,

@@ -68,7 +68,7 @@ pub fn first_wants(member: &Member, wants: &mut Wants) {
         Member::CloseBatch { .. }
         | Member::BatchWritten { .. }
         | Member::Reached { .. }
-        | Member::KeyEvent(_) => {}
+        | Member::KeyEvents(_) => {}
         Member::SweepSent { below } => {
             wants.sent_below.insert(*below);
         }

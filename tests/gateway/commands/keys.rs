@@ -15,10 +15,10 @@ const TRANSPORT: [u8; 32] = [0x5A; 32];
 const MAC: [u8; 32] = [0xA5; 32];
 
 /// A line by column, in the order of [`COLUMNS`].
-type Line = Vec<String>;
+pub(super) type Line = Vec<String>;
 
 /// The `number`-th card, with keys of `version`.
-fn line(number: u32, version: &str) -> Line {
+pub(super) fn line(number: u32, version: &str) -> Line {
     let body = format!("894900000{number:09}");
     let checks = (0..10).map(|check| format!("{body}{check}"));
     let iccid = checks
@@ -52,14 +52,14 @@ fn sealed(iccid: &str, column: &str, version: &str, key: &AesKey) -> [String; 2]
     [hex::encode(sealed.unwrap()), hex::encode(check_value(key))]
 }
 
-fn secret(office: &Office, name: &str, text: &str) -> PathBuf {
+pub(super) fn secret(office: &Office, name: &str, text: &str) -> PathBuf {
     let path = office.write(name, text);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     path
 }
 
 /// An office where keys are imported by whoever says a name.
-fn office() -> Office {
+pub(super) fn office() -> Office {
     let office = Office::new();
     let text = SHIPPED.replace("operators_needed = 2", "operators_needed = 0");
     office.write("svgate.toml", &text);
@@ -69,7 +69,7 @@ fn office() -> Office {
 }
 
 /// Writes a file with the right MAC and returns the command that imports it.
-fn import(office: &Office, name: &str, lines: &[Line]) -> String {
+pub(super) fn import(office: &Office, name: &str, lines: &[Line]) -> String {
     let lines: Vec<String> = lines.iter().map(|line| line.join(",")).collect();
     let body = format!("{}\n{}\n", COLUMNS.join(","), lines.join("\n"));
     let mac = hex::encode(AesKey::Aes256(MAC).cmac(&[body.as_bytes()]));
@@ -95,7 +95,7 @@ fn refused(office: &Office, lines: &[Line]) -> (u64, String, String) {
     )
 }
 
-fn whats(office: &Office) -> Vec<String> {
+pub(super) fn whats(office: &Office) -> Vec<String> {
     let log = office.ends("keys log --json", 0).json();
     log.iter()
         .map(|event| {

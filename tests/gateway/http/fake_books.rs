@@ -207,7 +207,7 @@ impl Books for FakeBooks {
             | Member::BatchWritten { .. }
             | Member::SweepSent { .. }
             | Member::ResetPin { .. }
-            | Member::KeyEvent(_)
+            | Member::KeyEvents(_)
             | Member::CardOrder(_)
             | Member::Rotate(_)
             | Member::RekeysDue(_)
