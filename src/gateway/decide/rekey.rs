@@ -18,7 +18,7 @@ use crate::domain::card::CardPast;
 use crate::domain::ids::SubscriberId;
 use crate::domain::key_versions::{KeyCounters, PendingKeys};
 use crate::domain::subscriber::Line;
-use crate::gateway::context::Context;
+use crate::gateway::context::{Context, STANDARD_PROFILE};
 use crate::gateway::decide::card_command::{self, Sending};
 use crate::gateway::decide::sealing;
 use crate::gateway::member::{Denied, Outcome, Rotation};
@@ -71,7 +71,8 @@ fn again(line: &Line, pending: &PendingKeys, to: Option<u8>) -> Result<PendingKe
     })
 }
 
-/// The version after every one that the card may know, or the one that is asked for, if it is above.
+/// The version after every one that the card may know, or the one that is asked for, if it is above;
+/// with the keys that were imported for it, where there are any.
 fn first(world: &World, line: &Line, to: Option<u8>) -> Result<PendingKeys, Denied> {
     let known = world.newest_version(line);
     let version = match to {
@@ -90,10 +91,20 @@ fn first(world: &World, line: &Line, to: Option<u8>) -> Result<PendingKeys, Deni
             ))
         })?,
     };
+    let imported = line.iccid.as_ref();
+    let imported = imported.and_then(|card| world.imported_keys(card, version));
+    if let Some(keys) = imported {
+        let profile = keys.profile.as_deref().unwrap_or(STANDARD_PROFILE);
+        if *profile != *line.profile {
+            return Err(Denied::Invalid(format!(
+                "account {}: keys of version {version} were imported for cards of profile {profile}, \
+                 and its card has {}",
+                line.reference, line.profile
+            )));
+        }
+    }
     // After a restore they may have been in use already.
     let forgotten = world.counters.books.forgotten_of_unknown();
-    let card = line.iccid.as_ref();
-    let imported = card.and_then(|card| world.imported_keys(card, version));
     Ok(PendingKeys {
         version,
         sealed: imported.map(|keys| Arc::clone(&keys.sealed)),
