@@ -33,7 +33,7 @@ use svgate::telemetry::clock::stopwatch;
 
 use crate::capture::Tap;
 use crate::network::Fate;
-use crate::site::{ACCOUNT, CardProcess, ICCID, MACHINES, MSISDN, PASSWORD, Site};
+use crate::site::{ACCOUNT, Bearer, CardProcess, ICCID, MACHINES, MSISDN, PASSWORD, Site};
 use crate::subscriber::{Hand, Subscriber};
 
 fn main() -> ExitCode {
@@ -51,8 +51,9 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let holds = runtime.block_on(async {
         let played = play(svgate.clone(), &jar, seed, purchases).await;
-        let bought = terminal::a_person_buys(svgate, &jar).await;
-        played && bought
+        let by_sms = terminal::a_person_buys(svgate.clone(), &jar, Bearer::Sms).await;
+        let by_ussd = terminal::a_person_buys(svgate, &jar, Bearer::Ussd).await;
+        played && by_sms && by_ussd
     });
     if holds {
         ExitCode::SUCCESS
@@ -73,9 +74,9 @@ async fn play(svgate: PathBuf, jar: &Path, seed: u64, purchases: u64) -> bool {
     let (smsc, submitted) = Smsc::start(config, any, Arc::clone(&clock), 64)
         .await
         .unwrap();
-    let site = Site::open(svgate, smsc.address()).await;
+    let site = Site::open(svgate, smsc.address(), Bearer::Sms).await;
     let gateway = site.serve();
-    let card = CardProcess::start(jar, &site.path("master.key")).await;
+    let card = CardProcess::start(jar, &site.path("master.key"), Bearer::Sms).await;
     let bound = tokio::time::timeout(Duration::from_secs(20), smsc.until_bound(1)).await;
     assert!(bound.is_ok(), "the gateway does not bind: {}", site.log());
     let mut machines = machines(&site, &clock, seed);

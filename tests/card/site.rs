@@ -38,6 +38,15 @@ pub(crate) const ICCID: &str = "8949020000000000014";
 pub(crate) const MSISDN: &str = "4915112345601";
 pub(crate) const PASSWORD: &str = "demo-pwd";
 
+/// How the orders of a card go out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Bearer {
+    /// In short messages.
+    Sms,
+    /// As text of a USSD session.
+    Ussd,
+}
+
 /// The folder, provisioned.
 pub(crate) struct Site {
     folder: TempDir,
@@ -55,7 +64,7 @@ pub(crate) struct Ran {
 
 impl Site {
     /// Writes every file, and has the commands make the rest.
-    pub(crate) async fn open(svgate: PathBuf, smsc: SocketAddr) -> Self {
+    pub(crate) async fn open(svgate: PathBuf, smsc: SocketAddr, bearer: Bearer) -> Self {
         let free = || TcpListener::bind("127.0.0.1:0").unwrap();
         let (http, metrics) = (free(), free());
         let (http, metrics) = (http.local_addr().unwrap(), metrics.local_addr().unwrap());
@@ -69,6 +78,15 @@ impl Site {
             .replace("port = 2775", &format!("port = {}", smsc.port()))
             .replace("127.0.0.1:8080", &http.to_string())
             .replace("127.0.0.1:9464", &metrics.to_string());
+        let config = match bearer {
+            Bearer::Sms => config,
+            // What an order as text has room for; the first of the two levels is that of orders.
+            Bearer::Ussd => config.replace("cc_octets = 8", "cc_octets = 4").replacen(
+                "spi1_min = \"16\"",
+                "spi1_min = \"12\"",
+                1,
+            ),
+        };
         write("svgate.toml", &config);
         write("subscribers.csv", &subscribers());
         write("merchants.toml", &merchants());
@@ -227,11 +245,17 @@ pub(crate) struct CardProcess {
 }
 
 impl CardProcess {
-    pub(crate) async fn start(jar: &Path, master: &Path) -> Self {
+    pub(crate) async fn start(jar: &Path, master: &Path, bearer: Bearer) -> Self {
+        let bearer = match bearer {
+            Bearer::Sms => "sms",
+            Bearer::Ussd => "ussd",
+        };
         let mut process = Command::new("java")
             .arg("-jar")
             .arg(jar)
-            .args(["--port", "0", "--iccid", ICCID, "--master"])
+            .args([
+                "--port", "0", "--bearer", bearer, "--iccid", ICCID, "--master",
+            ])
             .arg(master)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

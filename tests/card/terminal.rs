@@ -8,17 +8,17 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-use crate::site::{CardProcess, MSISDN, Site};
+use crate::site::{Bearer, CardProcess, MSISDN, Site};
 
 /// Two pieces by the menu, and the receipt once more; an order that is left; off.
-pub(crate) async fn a_person_buys(svgate: PathBuf, jar: &Path) -> bool {
+pub(crate) async fn a_person_buys(svgate: PathBuf, jar: &Path, bearer: Bearer) -> bool {
     let listen = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
-    let site = Site::open(svgate.clone(), listen).await;
+    let site = Site::open(svgate.clone(), listen, bearer).await;
     let gateway = site.serve();
-    let card = CardProcess::start(jar, &site.path("master.key")).await;
+    let card = CardProcess::start(jar, &site.path("master.key"), bearer).await;
     let machines = crate::machines(&site, &crate::time(), 1);
     for machine in &machines {
         machine.until_alive().await;
@@ -53,7 +53,7 @@ pub(crate) async fn a_person_buys(svgate: PathBuf, jar: &Path) -> bool {
         .count();
     let holds = ended.status.success() && receipts == 2 && !screen.contains("1234");
     let mark = if holds { "ok    " } else { "FAILED" };
-    println!("{mark} svgate phone: a person buys, and sees the receipt (1)");
+    println!("{mark} svgate phone: a person buys by {bearer:?}, and sees the receipt (1)");
     if !holds {
         println!(
             "{screen}\n{}\n{}",

@@ -21,13 +21,16 @@ public final class Main {
             """
 usage: java -jar svgate-card.jar [--port N] [--master FILE --iccid DIGITS [--key-version N]]
                                  [--pin DIGITS] [--puk DIGITS] [--service DIGITS]
-                                 [--script FILE] [--transport HEX] [--print-keys]
+                                 [--bearer sms|ussd] [--script FILE] [--transport HEX]
+                                 [--print-keys]
 
   --port         listens on 127.0.0.1, 35963 unless told otherwise; 0 takes a free one
   --master       the gateway's key file (svgate-master-1 and 64 hex digits)
   --iccid        the card's number, 18 to 20 digits
   --key-version  1 unless told otherwise
   --service      the number that orders are sent to, 778 unless told otherwise
+  --bearer       how orders go out: sms unless told otherwise, or ussd, with checksums of four
+                 octets and no ciphering of orders
   --script       personalises by these APDUs, one a line in hex, instead
   --transport    the transport keys of that script, KIc and KID, 64 hex digits
   --print-keys   prints the card's order keys as `svgate packet --keys` reads them: for
@@ -52,6 +55,15 @@ usage: java -jar svgate-card.jar [--port N] [--master FILE --iccid DIGITS [--key
                 fail("--iccid: 18 to 20 digits");
             }
             issue.keys = SimKeys.derive(master, iccid, issue.keyVersion);
+        }
+        switch (options.getOrDefault("--bearer", "sms")) {
+            case "sms" -> {}
+            case "ussd" -> {
+                issue.ussd = true;
+                issue.ordersSpi = 0x12;
+                issue.ccOctets = 4;
+            }
+            default -> fail("--bearer: sms or ussd");
         }
         if (options.containsKey("--transport")) {
             byte[] transport = transport(options.get("--transport"));
@@ -137,6 +149,7 @@ usage: java -jar svgate-card.jar [--port N] [--master FILE --iccid DIGITS [--key
                         "--pin",
                         "--puk",
                         "--service",
+                        "--bearer",
                         "--script",
                         "--transport" -> {
                     if (i + 1 == arguments.length) {
