@@ -64,7 +64,9 @@ pub(crate) enum Trouble {
     #[error("--listen {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
     /// The card.
-    #[error("{0}; is it the card of `java -jar svgate-card-1.0.0.jar`, and has no other phone it?")]
+    #[error(
+        "{0}; start it with `java -jar svgate-card-1.0.0.jar`, and take it out of any other phone"
+    )]
     Card(#[from] CardLinkError),
     /// Keys or screen.
     #[error(transparent)]
