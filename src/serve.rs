@@ -22,6 +22,7 @@ mod links;
 mod mark;
 mod outbox;
 mod peers;
+mod place;
 mod reach;
 mod running;
 mod steady;
@@ -40,7 +41,6 @@ use prometheus_client::registry::Registry;
 use tokio::sync::mpsc;
 
 use crate::config::Config;
-use crate::config::places::StoreConfig;
 use crate::config::smsc::SmscConfig;
 use crate::config::ussd::Ussd;
 use crate::domain::Millis;
@@ -67,12 +67,13 @@ use crate::serve::steady::Steady;
 use crate::serve::timers::{Timers, claim_messages, keep_house};
 use crate::serve::ussd::Desks;
 use crate::serve::watched::{Pulse, Watched};
-use crate::store::{Place, PostgresOptions, PostgresTls, Store, StoreOptions, Writer};
+use crate::store::{Store, StoreOptions, Writer};
 use crate::telemetry::keys::TokenMetrics;
 use crate::telemetry::{self, Metrics};
 use crate::token::Token;
 
 pub use self::error::ServeError;
+pub use self::place::place_of;
 pub use self::stop::{Signals, Stops};
 
 /// A gateway that listens and has opened its books; [`Self::run`] lets it work.
@@ -443,34 +444,6 @@ impl Listeners {
         });
         Ok(())
     }
-}
-
-/// The database that holds the books.
-///
-/// # Errors
-///
-/// [`StoreError::Unavailable`] names the password file that can't be read.
-pub fn place_of(store: &StoreConfig) -> Result<Place, StoreError> {
-    let Some(shared) = &store.postgres else {
-        return Ok(Place::File(store.path.clone()));
-    };
-    let password = shared.password().map_err(|error| {
-        let file = shared.password_file.as_deref().unwrap_or(&store.path);
-        StoreError::Unavailable(format!("{} can't be read: {error}", file.display()))
-    })?;
-    let hosts = shared.hosts.iter();
-    Ok(Place::Postgres(PostgresOptions {
-        hosts: hosts.map(|at| (at.host.clone(), at.port)).collect(),
-        database: shared.database.clone(),
-        user: shared.user.clone(),
-        password,
-        tls: match &shared.ca_file {
-            None => PostgresTls::Off,
-            Some(ca_file) => PostgresTls::Verified {
-                ca_file: ca_file.clone(),
-            },
-        },
-    }))
 }
 
 /// The time of day, as everything here is told it.

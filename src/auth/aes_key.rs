@@ -320,7 +320,9 @@ mod tests {
         for length in 0..=octets.len() {
             let message = &octets[..length];
             let mut fed = <Cmac<Aes128Enc> as KeyInit>::new(&[5; 16].into());
-            message.iter().for_each(|octet| fed.update(&[*octet]));
+            for octet in message {
+                fed.update(&[*octet]);
+            }
             let right: [u8; 16] = fed.finalize().into_bytes().into();
             assert_eq!(AesKey::Aes128([5; 16]).cmac(&[message]), right, "{length}");
         }

@@ -12,6 +12,7 @@ mod instructions;
 mod key_import;
 mod kiosk;
 mod life;
+mod merchant;
 mod messages;
 mod pay;
 mod pin;
@@ -82,11 +83,11 @@ fn other(world: &mut World, member: Member, context: &Context) -> Outcome {
         Member::LoadPurse(load) => provision::loaded(world, &load, context),
         Member::UnloadPurse(load) => provision::unloaded(world, &load),
         Member::ImportLines(lines) => provision::lines(world, lines, context),
-        Member::ImportMerchant(import) => provision::merchant(world, *import, context),
+        Member::ImportMerchant(import) => merchant::imported(world, *import, context),
         Member::Token {
             terminal,
             token_sha256,
-        } => provision::token(world, &terminal, token_sha256),
+        } => merchant::token(world, &terminal, token_sha256),
         Member::ResetPin { account, who } => pin::reset(world, &account, &who),
         Member::KeyImport(step) => key_import::step(world, step),
         Member::KeyEvents(events) => {
