@@ -167,7 +167,8 @@ Examples:
   svgate keys rotate --class standard --to 2 --limit 5000 --who j.smith
   svgate keys rotate --status --json
 
-The keys of the version are derived from the master. A card uses them from its next order on, and the first one
+The keys of the version are those that were imported for it (`svgate keys import`), else they are derived.
+A card uses them from its next order on, and the first one
 puts them in use here; orders under those before are taken for [keys] old_version_h more. The same command
 again sends them once more, and with --class and --all goes on with the cards that are left.
 Exit status: 0 ok, 2 usage, 3 refused, 4 no such card, 5 other keys are on their way to it.";
