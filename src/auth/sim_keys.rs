@@ -4,9 +4,10 @@
 //! │ i 1 │ "svgate-mo-kic" 13 │ 00 │ key version 1 │ ICCID 10 │ L 2 │    i = 1, L = 128 bits
 //!         …mo-kid, …mt-kic, …mt-kid
 //! ```
-//! The first block of 16 octets is the same for every card, so that both keys of a packet are
-//! four blocks of AES, two by two. Deriving costs as much as a look-up, so a line stores its key version and counters, no keys.
-//! MO and MT keys differ, so that nothing the gateway sends can come back as an order.
+//! The first block of 16 octets is the same for every card: it is enciphered once, and the keys of a
+//! packet are one block of AES each. Deriving costs as much as a look-up, so a line stores its key
+//! version and counters, no keys. MO and MT keys differ, so that nothing the gateway sends can come
+//! back as an order.
 
 use std::sync::Arc;
 
@@ -54,6 +55,9 @@ pub struct Master {
     /// The cipher of the derivation and its second subkey, for [`derive`].
     cipher: Aes256Enc,
     subkey_2: Zeroizing<u128>,
+    /// The first block of each derivation, enciphered: it is the same for every card. By direction and
+    /// version, for `KIc` and KID.
+    stems: Zeroizing<Vec<[u128; 2]>>,
     named: Arc<NamedKeys>,
 }
 
@@ -72,9 +76,21 @@ impl Master {
         cipher.encrypt_block(&mut zeros);
         let subkey_2 = Zeroizing::new(doubled(doubled(u128::from_be_bytes(zeros.into()))));
         zeros.zeroize();
+        let stem = |(direction, version)| {
+            labels(version, direction).map(|label| {
+                let mut block = Array::from(label);
+                cipher.encrypt_block(&mut block);
+                u128::from_be_bytes(block.0)
+            })
+        };
+        let both = [Direction::Mo, Direction::Mt].into_iter();
+        let places =
+            both.flat_map(|direction| (0..=u8::MAX).map(move |version| (direction, version)));
+        let stems = Zeroizing::new(places.map(stem).collect());
         Self {
             cipher,
             subkey_2,
+            stems,
             named: Arc::new(NamedKeys::new(&Zeroizing::new(blocks))),
         }
     }
@@ -140,7 +156,13 @@ pub enum BadMasterText {
 /// Derives the keys of one SIM for one direction and key version: AES-128, which every SIM can do.
 #[must_use]
 pub fn derive(master: &Master, iccid: &Iccid, version: u8, direction: Direction) -> SimKeys {
-    let [kic, kid] = labels(version, direction);
+    let first = match direction {
+        Direction::Mo => 0,
+        Direction::Mt => VERSIONS,
+    };
+    let stems = master.stems.get(usize::from(version).saturating_add(first));
+    // Every version has its place.
+    let [kic, kid] = stems.copied().unwrap_or_default();
     // ICCID, L = 0080, and the 80 00 00 00 that CMAC fills a last block with.
     let iccid = iccid
         .ef_octets()
@@ -148,11 +170,7 @@ pub fn derive(master: &Master, iccid: &Iccid, version: u8, direction: Direction)
         .fold(0, |number, octet| (number << 8) | u128::from(*octet));
     let last = ((iccid << 48) | 0x0080_8000_0000) ^ *master.subkey_2;
 
-    let mut blocks = [Array::from(kic), Array::from(kid)];
-    master.cipher.encrypt_blocks(&mut blocks);
-    for block in &mut blocks {
-        *block = (u128::from_be_bytes(block.0) ^ last).to_be_bytes().into();
-    }
+    let mut blocks = [kic, kid].map(|stem| Array::from((stem ^ last).to_be_bytes()));
     master.cipher.encrypt_blocks(&mut blocks);
     let [kic, kid] = &blocks;
     let keys = SimKeys {
@@ -209,6 +227,8 @@ pub(super) fn sp800_108_counter<M: Mac + Clone>(
     }
 }
 
+/// Of keys, in one octet.
+const VERSIONS: usize = 256;
 /// The length of the output in bits, as the end of the input.
 const L_128: [u8; 2] = [0, 128];
 const TEXT_VERSION: &str = "svgate-master-1";

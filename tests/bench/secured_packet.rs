@@ -2,17 +2,20 @@
 //! derive both keys from the master, decipher, check the CMAC, judge the counter, store it.
 //!
 //! ```text
-//! cargo bench --bench secured_packet -- --sims 1000000 [--spi1 16|12] [--passes 5]
+//! cargo bench --bench secured_packet -- --sims 1000000 [--spi1 16|12] [--passes 5] [--token svgate.toml]
 //! ```
 //! Every SIM sends one packet per pass, in random order. Cold are the line (a table of all
 //! SIMs by number) and the packet (one per SIM, the largest that one short message holds: 122 octets
 //! ciphered, since 137 − 10 is no number of blocks, or 137 plain). Warm are code, master key and
 //! allocator; in service the packet would be warm too. Times are of the processor (Linux), in ns;
-//! a busy neighbour still costs cache. The last line is JSON.
+//! a busy neighbour still costs cache. The last line is JSON. With a configuration that has a token, its
+//! keys are measured beside: brought for cards that nobody has heard of (by the clock), and at hand.
 
 use std::error::Error;
 use std::hint::black_box;
 use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
@@ -20,10 +23,15 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use svgate::auth::command::{CommandDraft, open_command, seal_command};
 use svgate::auth::iccid::Iccid;
 use svgate::auth::replay::{JUMP_MAX, LastHeard, Verdict, judge};
+use svgate::auth::sealed_keys::KeyPlace;
 use svgate::auth::secured_packet::{
     CcLength, KeyOctet, KeyProfile, KeyRecord, Spi, Spi1, Spi2, Tar, single_message_data_max,
 };
 use svgate::auth::sim_keys::{Direction, Master, derive};
+use svgate::config::Config;
+use svgate::gateway::key_source::Keyring as _;
+use svgate::telemetry::clock::stopwatch;
+use svgate::token::{Token, Trying};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -64,6 +72,8 @@ fn main() -> Result<()> {
 
     let derive_time = time_of_deriving(&lines, &master)?;
     let per_open = passes.get(passes.len() / 2).copied().unwrap_or_default();
+    let of_token = asked.token.as_deref();
+    let of_token = of_token.map(|file| token_times(file, &lines)).transpose()?;
     let answer = serde_json::json!({
         "bench": "secured_packet",
         "sims": asked.sims,
@@ -75,6 +85,8 @@ fn main() -> Result<()> {
         "open_ns_worst": passes.last().copied().map(ns),
         "opens_per_s_per_core": 1_000_000_000_u64.checked_div(ns(per_open)),
         "derive_both_keys_ns": ns(derive_time),
+        "token_bring_card_us": of_token.map(|(brought, _)| brought.as_micros()),
+        "token_at_hand_ns": of_token.map(|(_, held)| ns(held)),
         "cold": "line and packet",
         "without": "short message, store and reply",
     });
@@ -87,6 +99,7 @@ struct Asked {
     sims: u32,
     spi1: Spi1,
     passes: usize,
+    token: Option<PathBuf>,
 }
 
 impl Asked {
@@ -95,6 +108,7 @@ impl Asked {
             sims: 1_000_000,
             spi1: Spi1(0x16),
             passes: 5,
+            token: None,
         };
         let mut arguments = std::env::args().skip(1);
         while let Some(name) = arguments.next() {
@@ -102,10 +116,15 @@ impl Asked {
             match name.as_str() {
                 "--sims" => asked.sims = value()?.parse::<u32>()?.max(1),
                 "--spi1" => asked.spi1 = Spi1(u8::from_str_radix(&value()?, 16)?),
+                "--token" => asked.token = Some(value()?.into()),
                 "--passes" => asked.passes = value()?.parse::<usize>()?.max(1),
                 // Cargo adds it to every benchmark.
                 "--bench" => {}
-                _ => return Err(format!("{name} is not known: --sims --spi1 --passes").into()),
+                _ => {
+                    return Err(
+                        format!("{name} is not known: --sims --spi1 --passes --token").into(),
+                    );
+                }
             }
         }
         Ok(asked)
@@ -194,6 +213,42 @@ fn time_of_deriving(lines: &[Line], master: &Master) -> Result<Duration> {
     }
     Ok(processor_time()?.saturating_sub(start) / TIMES)
 }
+
+/// What the keys of a card cost whose master is in the token of a configuration: brought, and looked up
+/// once they are at hand. The first is time by the clock: the token works elsewhere.
+fn token_times(file: &Path, lines: &[Line]) -> Result<(Duration, Duration)> {
+    let config = Config::load(file)?;
+    let of_token = config
+        .keys
+        .token
+        .ok_or("the configuration has no [keys.token]")?;
+    let elapsed_us = stopwatch();
+    let (token, _) = Token::open(&of_token, Trying::Asked, Arc::clone(&elapsed_us))?;
+    let place = |line: &Line| KeyPlace {
+        iccid: line.iccid,
+        direction: Direction::Mo,
+        version: line.key_version,
+    };
+    let places: Vec<KeyPlace> = lines.iter().take(TOKEN_CARDS).map(place).collect();
+    let count = u32::try_from(places.len())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let start_us = elapsed_us();
+    for some in places.chunks(TOKEN_CARDS_AT_ONCE) {
+        runtime.block_on(token.bring(some.to_vec()))?;
+    }
+    let brought = Duration::from_micros(elapsed_us() - start_us) / count;
+    let start = processor_time()?;
+    for place in &places {
+        black_box(token.at_hand(place)).ok_or("keys are away")?;
+    }
+    Ok((brought, processor_time()?.saturating_sub(start) / count))
+}
+
+/// Cards whose keys a token is asked for, as many at once as the writer asks for.
+const TOKEN_CARDS: usize = 20_000;
+const TOKEN_CARDS_AT_ONCE: usize = 64;
 
 fn ns(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
