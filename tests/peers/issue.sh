@@ -52,8 +52,9 @@ transport() {
   { printf '\1svgate-mt-%s\0\0' "$1" && xxd -r -p <<<"${swapped}0080"; } |
     openssl mac -cipher AES-256-CBC -macopt hexkey:"$(cat transport.master)" -in - CMAC
 }
+: >card.log
 java -jar "$CARD_JAR" --script "batch/$ICCID.apdu" --transport "$(transport kic)$(transport kid)" \
-  --port "$CARD" >card.log 2>&1 &
+  --port "$CARD" >>card.log 2>&1 &
 for _ in $(seq 100); do
   if grep -q listening card.log; then break; fi
   sleep 0.2

@@ -176,6 +176,7 @@ def orders(folder, port):
             answered += 1
         elif command == 0x15:
             send_pdu(connection, 0x80000015, sequence)
+    assert answered == refused == len(holders), "a forged order was answered"
     print(f"{answered} orders answered under the cards' keys, {refused} forged ones not at all")
 
 
