@@ -14,7 +14,7 @@ const { euros } = require('./texts');
 
 const ACCOUNT = { systemId: 'svgate', password: 'pw4tests' };
 const CREDIT_MINOR = 10_000_000;
-const LOADED = '1000000.00';
+const LOADED = '10000000.00';
 
 /**
  * One node's configuration; `store` is the section that says where the books are. Key and password are looked for in
