@@ -164,8 +164,11 @@ impl Opener {
     }
 
     fn key(&self, sealed: &str, value: &str, place: &str) -> Result<AesKey, &'static str> {
-        let sealed = hex::decode(sealed).map_err(|_| NOT_HEX)?;
-        let opened = self.transport.open(self.sealing, &sealed, place);
+        // In place: a file has four a card, each read twice.
+        let mut octets = [0; SEALED_OCTETS_MAX];
+        let octets = octets.get_mut(..sealed.len() / 2).ok_or(TOO_LONG)?;
+        hex::decode_to_slice(sealed, octets).map_err(|_| NOT_HEX)?;
+        let opened = self.transport.open(self.sealing, octets, place);
         let key = opened.map_err(|_| match self.sealing {
             Sealing::Gcm => NOT_OPENED,
             Sealing::Kwp => NOT_UNWRAPPED,
@@ -241,6 +244,9 @@ const PROFILE: &str = "profile";
 /// More of a column's name than a person needs to find it.
 const NAME_MAX: usize = 32;
 
+/// Nonce, a key of 32 octets, tag.
+const SEALED_OCTETS_MAX: usize = 12 + 32 + 16;
+const TOO_LONG: &str = "a sealed key has 120 hex digits at most";
 const NOT_HEX: &str = "a sealed key is hex digits";
 const NOT_OPENED: &str = "does not open: it is damaged, was sealed under another transport key, or \
                           for another card, column or key version (are rows or columns swapped?)";
@@ -361,6 +367,11 @@ mod tests {
         assert_eq!(
             told(&with("mt_kid", "5ec2e7z")),
             [("mt_kid", NOT_HEX.to_owned())]
+        );
+        let long = "5e".repeat(61);
+        assert_eq!(
+            told(&with("mt_kid", &long)),
+            [("mt_kid", TOO_LONG.to_owned())]
         );
         assert_eq!(
             told(&with("mt_kid", "5ec2e7")),
