@@ -183,7 +183,7 @@ pub fn derive(master: &Master, iccid: &Iccid, version: u8, direction: Direction)
     keys
 }
 
-/// What a master in a token makes an AES-CMAC of, for `KIc` and KID: the octets that [`derive`] works
+/// What a master in a token makes an AES-CMAC of, for `KIc` and KID: the octets that [`derive()`] works
 /// out of the same place.
 #[must_use]
 pub fn sim_key_inputs(iccid: &Iccid, version: u8, direction: Direction) -> [[u8; 28]; 2] {
