@@ -80,15 +80,23 @@ impl CardPast {
         used.max(sent).unwrap_or_default()
     }
 
+    /// The highest version of its keys that an order came under, with its counters.
+    #[must_use]
+    pub fn newest_heard(&self) -> Option<(u8, KeyCounters)> {
+        let mut heard = self.keys.iter();
+        let newest = heard.rfind(|(_, keys)| keys.from_sim.digest.is_some());
+        newest.map(|(version, keys)| (*version, *keys))
+    }
+
     /// Gives `line` what is known of this card, which it holds from now on, and of the line's
-    /// version of its keys. Keys that were never used begin anew, or above what they may have sent
-    /// and is forgotten; references go on.
+    /// version of its keys. Keys that were never used begin anew, or above what may have been sent
+    /// under them and is forgotten; references go on.
     pub fn take_up(&self, line: &mut Line, books: &BooksEpoch) {
         let keys = self
             .keys
             .get(&line.key_version)
             .copied()
-            .unwrap_or_else(|| KeyCounters::default().with_forgotten(books.forgotten_of_unknown()));
+            .unwrap_or_else(|| KeyCounters::of_unknown(books));
         line.from_sim = keys.from_sim;
         line.mt_counter = keys.mt_counter;
         line.recent = line.recent.with_references_of(&self.references);
@@ -291,7 +299,9 @@ mod tests {
             ..restored
         };
         past.take_up(&mut new_keys, &read_back);
-        assert_eq!((new_keys.from_sim.counter, new_keys.mt_counter), (0, 0));
+        assert_eq!(new_keys.from_sim.counter, 0);
+        // What the card heard under them is in no file.
+        assert_eq!(new_keys.mt_counter, 80);
     }
 
     #[test]

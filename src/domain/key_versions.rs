@@ -11,6 +11,7 @@
 use std::sync::Arc;
 
 use crate::domain::Millis;
+use crate::domain::epoch::BooksEpoch;
 use crate::domain::ids::PurchaseId;
 use crate::domain::subscriber::{FromSim, Line, mt_with_forgotten};
 
@@ -118,6 +119,18 @@ impl Line {
 }
 
 impl KeyCounters {
+    /// Counters of keys that the books do not know to have been used. What came under them is new, once
+    /// delivered files are read back; what a card heard is in no file, so that after a restore nothing
+    /// is sent to it below what it may have heard.
+    #[must_use]
+    pub fn of_unknown(books: &BooksEpoch) -> Self {
+        let counters = Self::default().with_forgotten(books.forgotten_of_unknown());
+        Self {
+            mt_counter: mt_with_forgotten(0, books.forgotten_since(0)),
+            ..counters
+        }
+    }
+
     /// The same when the SIM may have sent `orders` more that are forgotten.
     #[must_use]
     pub fn with_forgotten(self, orders: u32) -> Self {

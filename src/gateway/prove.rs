@@ -174,6 +174,12 @@ pub fn further_wants(world: &World, proved: &Proved, wants: &mut Wants) {
             // The card that a line may have to give back.
             let accounts = lines.iter().map(|import| &import.account);
             card_wants(world, accounts, wants);
+            // The keys that a card which comes back has used meanwhile.
+            wants.card_keys.extend(lines.iter().filter_map(|import| {
+                let past = world.cards.get(&import.iccid)?;
+                let (version, _) = past.newest_heard()?;
+                Some((Arc::clone(&import.iccid), version))
+            }));
         }
         Proved::Other(Member::Rotate(rotation)) => rotation_wants(world, rotation, wants),
         Proved::Other(Member::ImportMerchant(import)) if !import.merchant.open => {
@@ -195,10 +201,17 @@ fn rotation_wants(world: &World, rotation: &Rotation, wants: &mut Wants) {
     let accounts = rotation.accounts.iter();
     let known = accounts.filter_map(|account| world.by_account.get(account));
     let lines = known.filter_map(|id| world.lines.get(id));
-    wants.card_keys.extend(lines.filter_map(|line| {
-        let next = world.newest_version(line).checked_add(1);
-        Some((line.iccid.clone()?, rotation.to.or(next)?))
-    }));
+    for line in lines {
+        let Some(card) = &line.iccid else { continue };
+        // The card may use what is on its way to it in this very batch.
+        let pending = line.pending.as_ref().map(|pending| pending.version);
+        for known in std::iter::once(world.newest_version(line)).chain(pending) {
+            let next = rotation.to.or(known.checked_add(1));
+            wants
+                .card_keys
+                .extend(next.map(|next| (card.clone(), next)));
+        }
+    }
 }
 
 /// The past of the cards that these accounts have.

@@ -261,14 +261,17 @@ impl Views for Store {
         most: u32,
     ) -> Result<Vec<(SubscriberId, Arc<str>)>, StoreError> {
         let mut sql = "select subscriber_id, account from line
-             where subscriber_id > $1 and iccid is not null"
+             where subscriber_id > $1 and iccid is not null and msisdn is not null"
             .to_owned();
         let mut arguments = vec![Value::Int(after.0), Value::Int(most.into())];
         let below = wanted.below.map(|version| Value::Int(version.into()));
         for (condition, value) in [
             ("and iccid = $", wanted.iccid.map(Value::Text)),
             ("and class = $", wanted.class.map(Value::Text)),
-            ("and pending_keys is null and key_version < $", below),
+            (
+                "and (pending_keys is null or rekey_due_ms is null) and key_version < $",
+                below,
+            ),
         ] {
             if let Some(value) = value {
                 arguments.push(value);

@@ -327,6 +327,45 @@ async fn keys_that_were_sent_to_a_card_leave_and_return_with_it() {
 }
 
 #[tokio::test]
+async fn a_file_that_names_the_keys_on_their_way_leaves_the_card_heard_under_those_it_has() {
+    let (shop, mut old) = shop().await;
+    pays(&shop, &mut old).await;
+    rotated(&shop, "A0", None).await.unwrap();
+    import(&shop, &[rekeyed(&old)]).await;
+    let told = line(&shop, "A0").await;
+    assert_eq!((told.key_version, told.file_key_version), (1, 2));
+    pays(&shop, &mut old).await;
+    let mut new = rekeyed(&old);
+    new.reference = old.reference;
+    pays(&shop, &mut new).await;
+    old.reference = new.reference;
+    pays(&shop, &mut old).await;
+    assert_eq!(line(&shop, "A0").await.key_version, 2);
+}
+
+#[tokio::test]
+async fn a_card_that_returns_is_heard_under_the_newest_keys_that_it_used() {
+    let (shop, mut old) = shop().await;
+    pays(&shop, &mut old).await;
+    rotated(&shop, "A0", None).await.unwrap();
+    let mut new = rekeyed(&old);
+    let replay = pays(&shop, &mut new).await;
+    // The file goes on to name version 1, also when the card comes back, to whichever account.
+    let swapped = Phone {
+        card: 60,
+        ..old.clone()
+    };
+    import(&shop, &[swapped]).await;
+    import(&shop, std::slice::from_ref(&old)).await;
+    let float = shop.balance("float").await;
+    assert_eq!(shop.arrive(replay).await.1, ArrivalEnd::Repeated);
+    assert_eq!(shop.balance("float").await, float, "nothing is paid again");
+    pays(&shop, &mut new).await;
+    assert_eq!(line(&shop, "A0").await.key_version, 2);
+    assert_eq!(opened(&new, &last(&shop)).data[0], 1, "the card reads it");
+}
+
+#[tokio::test]
 async fn what_waited_under_the_old_keys_leaves_under_the_new() {
     let (shop, old) = shop().await;
     ordered(&shop, "A0", CardCommand::Lock).await.unwrap();

@@ -86,15 +86,19 @@ pub async fn each<B: Books + Views>(
         }
         Cards::All(wanted) => wanted,
     };
-    let (mut after, mut left) = (SubscriberId(0), limit);
-    while left > 0 {
+    let mut after = SubscriberId(0);
+    loop {
+        // Who is refused is passed over: the limit is on what goes out.
+        let left = limit.saturating_sub(u64::try_from(ends.sent.len()).unwrap_or(u64::MAX));
+        if left == 0 {
+            break;
+        }
         let most = u32::try_from(left).unwrap_or(u32::MAX).min(PAGE);
         let page = books.cards(wanted.clone(), after, most).await?;
         let Some((last, _)) = page.last() else {
             break;
         };
         after = *last;
-        left = left.saturating_sub(u64::try_from(page.len()).unwrap_or(u64::MAX));
         let accounts = page.into_iter().map(|(_, account)| account).collect();
         ends.take(books.submit(member(accounts)).await?)?;
     }

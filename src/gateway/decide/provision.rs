@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::card::CardPast;
 use crate::domain::ids::SubscriberId;
+use crate::domain::key_versions::PendingKeys;
 use crate::domain::ledger::Account;
 use crate::domain::money::Currency;
 use crate::domain::recent::Recent;
@@ -206,8 +207,12 @@ fn add(world: &mut World, import: LineImport, profile: Arc<str>, context: &Conte
 fn update(world: &mut World, before: &Line, import: LineImport, profile: Arc<str>) -> bool {
     let new_card = before.iccid.as_ref() != Some(&import.iccid);
     let new_number = before.msisdn != Some(import.msisdn);
-    // What the file said before it says again, whatever the card was given since.
-    let is_told_anew = new_card || before.file_key_version != import.key_version;
+    // What the file said before it says again, whatever the card was given since. What is on its way
+    // to the card is put in use by the card's first packet under it, and by no file.
+    let is_on_its_way = before.pending.as_ref();
+    let is_on_its_way = is_on_its_way.is_some_and(|keys| keys.version == import.key_version);
+    let is_told_anew =
+        new_card || (before.file_key_version != import.key_version && !is_on_its_way);
     let key_version = if is_told_anew {
         import.key_version
     } else {
@@ -325,4 +330,20 @@ fn take_up(world: &World, card: &Arc<str>, line: &mut Line) {
     let past = world.cards.get(card).cloned();
     let past = past.unwrap_or_else(|| CardPast::of_unknown(books));
     past.take_up(line, books);
+    // A card never goes back: one that used newer keys than it is told to have is heard under them.
+    let newer = past.newest_heard().filter(|(version, _)| {
+        let sent = line.pending.as_ref().map_or(0, |pending| pending.version);
+        *version > line.key_version.max(sent)
+    });
+    if let Some((version, counters)) = newer {
+        let imported = world.imported_keys(card, version);
+        line.pending = Some(PendingKeys {
+            version,
+            sealed: imported.map(|keys| Arc::clone(&keys.sealed)),
+            since: world.now,
+            times: 0,
+            due: None,
+            counters,
+        });
+    }
 }

@@ -103,15 +103,14 @@ fn first(world: &World, line: &Line, to: Option<u8>) -> Result<PendingKeys, Deni
             )));
         }
     }
-    // After a restore they may have been in use already.
-    let forgotten = world.counters.books.forgotten_of_unknown();
     Ok(PendingKeys {
         version,
         sealed: imported.map(|keys| Arc::clone(&keys.sealed)),
         since: world.now,
         times: 0,
         due: None,
-        counters: KeyCounters::default().with_forgotten(forgotten),
+        // After a restore they may have been in use already.
+        counters: KeyCounters::of_unknown(&world.counters.books),
     })
 }
 
