@@ -64,7 +64,7 @@ impl TokenConfig {
         say(
             !(SIMS_MIN..=SIMS_MAX).contains(&self.cache_sims),
             "token.cache_sims",
-            "must be 1024 to 5000000: those of one batch at least, 200 octets each",
+            "must be 2048 to 5000000: those of one batch and of one command's step at least, 200 octets each",
         );
         say(
             !(1..=MINUTES_MAX).contains(&self.cache_minutes),
@@ -93,8 +93,28 @@ const fn timeout_ms() -> u64 {
 }
 
 const TOKEN_LABEL_MAX: usize = 32;
-const SIMS_MIN: usize = 1_024;
+const SIMS_MIN: usize = 2_048;
 const SIMS_MAX: usize = 5_000_000;
 const MINUTES_MAX: u32 = 1_440;
 const TIMEOUT_MIN_MS: u64 = 50;
 const TIMEOUT_MAX_MS: u64 = 3_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ring_has_room_for_the_cards_of_one_step() {
+        let of = |cache_sims| TokenConfig {
+            module: "libsofthsm2.so".into(),
+            token_label: "svgate".into(),
+            key_label: "svgate-master".into(),
+            pin_file: "token.pin".into(),
+            cache_sims,
+            cache_minutes: cache_minutes(),
+            timeout_ms: timeout_ms(),
+        };
+        assert_eq!(of(2_048).faults().len(), 0);
+        assert_eq!(of(2_047).faults().len(), 1);
+    }
+}
