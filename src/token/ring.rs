@@ -36,6 +36,8 @@ struct Held {
     places: HashMap<Card, usize>,
     slots: Vec<Slot>,
     oldest: usize,
+    /// How many from the oldest on were wiped already.
+    wiped: usize,
 }
 
 struct Slot {
@@ -56,6 +58,7 @@ impl Ring {
             places: HashMap::with_capacity(cards_max),
             slots: Vec::with_capacity(cards_max),
             oldest: 0,
+            wiped: 0,
         };
         Self {
             held: Mutex::new(held),
@@ -113,6 +116,7 @@ impl Ring {
                 .saturating_add(1)
                 .checked_rem(self.cards_max)
                 .unwrap_or(0);
+            held.wiped = held.wiped.saturating_sub(1);
             at
         };
         if room {
@@ -131,18 +135,17 @@ impl Ring {
         held.places.insert(card, at);
     }
 
-    /// Wipes what is too old.
+    /// Wipes what is too old: from the oldest on, until one is still good.
     pub(super) fn forget_old(&self) {
         let now_us = (self.elapsed_us)();
         let mut held = self.held();
-        let old = |slot: &Slot| slot.until_us != 0 && slot.until_us <= now_us;
-        let slots = held.slots.iter().enumerate();
-        let old: Vec<usize> = slots
-            .filter(|(_, slot)| old(slot))
-            .map(|(at, _)| at)
-            .collect();
-        for at in old {
+        while let Some(at) = held.oldest_good() {
+            let is_good = |slot: &Slot| slot.until_us > now_us;
+            if held.slots.get(at).is_none_or(is_good) {
+                return;
+            }
             held.forget(at);
+            held.wiped = held.wiped.saturating_add(1);
         }
     }
 
@@ -157,6 +160,15 @@ impl Ring {
 }
 
 impl Held {
+    /// The oldest slot that was not wiped; the oldest is the first until the ring is full.
+    fn oldest_good(&self) -> Option<usize> {
+        let slots = self.slots.len();
+        if self.wiped >= slots {
+            return None;
+        }
+        self.oldest.saturating_add(self.wiped).checked_rem(slots)
+    }
+
     fn forget(&mut self, at: usize) {
         let Some(slot) = self.slots.get_mut(at) else {
             return;
@@ -248,6 +260,30 @@ mod tests {
         }
         let held: Vec<bool> = (0..8).map(|number| ring.has(&card(number, 1))).collect();
         assert_eq!(held, [false, false, false, false, false, true, true, true]);
+    }
+
+    #[test]
+    fn what_is_too_old_goes_from_the_oldest_on_and_nobody_looks_behind_one_that_is_good() {
+        let (ring, clock) = ring(4, 1_000);
+        for number in 0..6 {
+            clock.store(u64::from(number) * 100, Ordering::Relaxed);
+            ring.keep(card(number, 1), &keys(1));
+        }
+        // Cards 2 to 5 are held, the oldest in the third slot. Were the youngest too old, whoever
+        // began with the oldest would not see it.
+        let youngest = ring.held().places[&card(5, 1)];
+        ring.held().slots[youngest].until_us = 1;
+        clock.store(1_299, Ordering::Relaxed);
+        ring.forget_old();
+        assert_eq!((ring.cards(), ring.held().wiped), (3, 1));
+        ring.keep(card(6, 1), &keys(1));
+        assert_eq!((ring.cards(), ring.held().wiped), (4, 0));
+        clock.store(9_000, Ordering::Relaxed);
+        ring.forget_old();
+        ring.forget_old();
+        assert_eq!((ring.cards(), ring.held().wiped), (0, 4));
+        let slots = &ring.held().slots;
+        assert!(slots.iter().all(|slot| *slot.keys == [[0; 16]; 4]));
     }
 
     #[test]
