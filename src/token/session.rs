@@ -47,7 +47,10 @@ pub(super) struct MasterSession {
 pub enum Trying {
     /// A gateway that starts, perhaps again and again: never.
     ByItself,
-    /// A person asked, or it was right before.
+    /// A gateway that lost the token, with a PIN that was right before or that a person wrote since:
+    /// unless it is the last try.
+    Again,
+    /// A person asked.
     Asked,
 }
 
@@ -138,13 +141,7 @@ impl Library {
         trying: Trying,
     ) -> Result<TokenSession, TokenError> {
         let path = config.pin_file.clone();
-        match (self.tries, trying) {
-            (Tries::None, _) => return Err(TokenError::PinLocked),
-            (tries @ (Tries::Low | Tries::Final), Trying::ByItself) => {
-                return Err(TokenError::PinSuspect { path, tries });
-            }
-            (Tries::Low | Tries::Final, Trying::Asked) | (Tries::Unknown, _) => {}
-        }
+        may_try(self.tries, trying, &path)?;
         let Some(pkcs11) = &self.pkcs11 else {
             return Err(called("C_OpenSession", &Error::NullFunctionPointer));
         };
@@ -352,6 +349,21 @@ impl MasterSession {
     }
 }
 
+fn may_try(tries: Tries, trying: Trying, pin_file: &Path) -> Result<(), TokenError> {
+    match (tries, trying) {
+        (Tries::None, _) => Err(TokenError::PinLocked),
+        (Tries::Low | Tries::Final, Trying::ByItself) | (Tries::Final, Trying::Again) => {
+            Err(TokenError::PinSuspect {
+                path: pin_file.to_owned(),
+                tries,
+            })
+        }
+        (Tries::Low | Tries::Final, Trying::Asked)
+        | (Tries::Low, Trying::Again)
+        | (Tries::Unknown, _) => Ok(()),
+    }
+}
+
 fn find_token(pkcs11: &Pkcs11, label: &str) -> Result<(Slot, Tries), TokenError> {
     let slots = pkcs11.get_slots_with_token();
     let slots = slots.map_err(|error| called("C_GetSlotList", &error))?;
@@ -424,3 +436,23 @@ const OTHERS: u32 = 0o077;
 /// A PIN has some ten octets; of another file no more than this is read.
 const PIN_FILE_MAX: usize = 256;
 const KEY_OCTETS: u64 = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_try_is_a_persons() {
+        let may = |tries, trying| may_try(tries, trying, Path::new("token.pin")).is_ok();
+        for (tries, by_itself, again, asked) in [
+            (Tries::Unknown, true, true, true),
+            (Tries::Low, false, true, true),
+            (Tries::Final, false, false, true),
+            (Tries::None, false, false, false),
+        ] {
+            assert_eq!(may(tries, Trying::ByItself), by_itself, "{tries:?}");
+            assert_eq!(may(tries, Trying::Again), again, "{tries:?}");
+            assert_eq!(may(tries, Trying::Asked), asked, "{tries:?}");
+        }
+    }
+}

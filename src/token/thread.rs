@@ -5,7 +5,8 @@
 //! bring ─► jobs ─► derive ─► ring          2 s without a job: one MAC, to see that it works
 //!                    └ a call fails ─► down, its reason kept ─► connect again: 250 ms, 500 ms, … 10 s
 //! ```
-//! A PIN that the token refused is not given a second time until another is in the file.
+//! A PIN that the token refused is not given a second time until another is in the file, and never as
+//! the last try.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -165,8 +166,7 @@ impl Worker {
                 path: config.pin_file.clone(),
             });
         }
-        // It was right before, or is another one that a person wrote there.
-        let connecting = || connect(config, &pin, Trying::Asked);
+        let connecting = || connect(config, &pin, Trying::Again);
         let connected = self.standing.calling(connecting);
         if matches!(connected, Err(TokenError::PinWrong { .. })) {
             self.refused_pin = Some(digest);
