@@ -7,7 +7,7 @@
 //!                    └─► ring: keys of SIMs, for a while ─► decisions, at hand or not
 //! ```
 //! The master never leaves the token: it has the key make the AES-CMACs of SP 800-108, and refuses
-//! a key that could leave. Nobody waits for the token longer than `timeout_ms`, and who needs none
+//! a key that could leave. Nobody waits for a token that is silent for `timeout_ms`, and who needs none
 //! of its keys never does: a token that hangs holds up its own thread only.
 
 mod error;
@@ -147,15 +147,29 @@ impl Keyring for Token {
             let (answer, answered) = oneshot::channel();
             let busy = |_| KeysAway("the token has more to do than it can".to_owned());
             jobs.try_send(Job { cards, answer }).map_err(busy)?;
-            match tokio::time::timeout(timeout, answered).await {
-                Ok(Ok(brought)) => brought,
-                Ok(Err(_)) => Err(KeysAway("the token's thread has ended".to_owned())),
-                Err(_) => {
-                    let ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-                    Err(KeysAway(TokenError::Silent { ms }.to_string()))
-                }
-            }
+            answer_of(answered, timeout, &standing).await
         })
+    }
+}
+
+/// What came of a job. It may have many cards, and others before it: it is given up once the token has
+/// brought no card's keys for `silence`.
+async fn answer_of(
+    mut answered: oneshot::Receiver<Result<(), KeysAway>>,
+    silence: Duration,
+    standing: &Standing,
+) -> Result<(), KeysAway> {
+    loop {
+        let (before, _) = standing.counts();
+        match tokio::time::timeout(silence, &mut answered).await {
+            Ok(Ok(brought)) => return brought,
+            Ok(Err(_)) => return Err(KeysAway("the token's thread has ended".to_owned())),
+            Err(_) if standing.counts().0 > before => {}
+            Err(_) => {
+                let ms = u64::try_from(silence.as_millis()).unwrap_or(u64::MAX);
+                return Err(KeysAway(TokenError::Silent { ms }.to_string()));
+            }
+        }
     }
 }
 
@@ -206,3 +220,27 @@ const MINUTE_US: u64 = 60_000_000;
 const JOBS_MAX: usize = 64;
 /// A network HSM that wakes up, and a person who waits for a start.
 const OPENED_WITHIN_MS: u64 = 15_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_long_job_is_waited_for_while_keys_come_and_given_up_when_none_do() {
+        let standing = Standing::new(500, Arc::new(|| 0));
+        let silence = Duration::from_millis(500);
+        let (answer, answered) = oneshot::channel();
+        let working = async {
+            for _ in 0..8 {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                standing.brought();
+            }
+            let _ = answer.send(Ok(()));
+        };
+        let (result, ()) = tokio::join!(answer_of(answered, silence, &standing), working);
+        assert_eq!(result, Ok(()));
+        let (_answer, answered) = oneshot::channel();
+        let given_up = answer_of(answered, silence, &standing).await.unwrap_err();
+        assert!(given_up.0.contains("500 ms"), "{given_up}");
+    }
+}
