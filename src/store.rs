@@ -103,6 +103,8 @@ struct Waiting {
     answer: oneshot::Sender<Result<Outcome, StoreError>>,
     /// How often it waited for keys.
     parked: u8,
+    /// Its keys can't be had, and it is decided all the same.
+    without_keys: bool,
 }
 
 impl Store {
@@ -167,6 +169,7 @@ impl Store {
             taken: Arc::clone(&taken),
             answer,
             parked: 0,
+            without_keys: false,
         };
         self.queue.try_send(waiting).map_err(|_| StoreError::Busy)?;
         let gone = |_| StoreError::Unknown;
@@ -174,13 +177,16 @@ impl Store {
             biased;
             outcome = &mut answered => outcome.map_err(gone)?,
             () = tokio::time::sleep(take_within) => {
-                let withdrawn = taken.compare_exchange(
-                    WAITING, WITHDRAWN, Ordering::AcqRel, Ordering::Acquire,
-                );
-                match withdrawn {
-                    Ok(_) => Err(StoreError::Busy),
+                let over = |state| match state {
+                    WAITING | PARKED => Some(WITHDRAWN),
+                    TAKEN => Some(LATE),
+                    _ => None,
+                };
+                match taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, over) {
+                    Ok(WAITING) => Err(StoreError::Busy),
+                    Ok(PARKED) => Err(StoreError::Keyless(KEYS_LATE.to_owned())),
                     // The writer has it: what it decides is what counts.
-                    Err(_) => answered.await.map_err(gone)?,
+                    Ok(_) | Err(_) => answered.await.map_err(gone)?,
                 }
             }
         }
@@ -188,15 +194,25 @@ impl Store {
 }
 
 impl Waiting {
-    /// Takes the member out of the queue; false when its caller has withdrawn it. One that waited for
-    /// keys was taken before.
+    /// Takes the member out of the queue, or from those that wait for keys; false when its caller has
+    /// withdrawn it.
     fn take(&self) -> bool {
-        if self.parked > 0 {
-            return true;
-        }
+        let take = |state| matches!(state, WAITING | PARKED).then_some(TAKEN);
         self.taken
-            .compare_exchange(WAITING, TAKEN, Ordering::AcqRel, Ordering::Acquire)
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, take)
             .is_ok()
+    }
+
+    /// Lets it wait for keys, during which its caller may withdraw it; false when its time is over.
+    fn park(&self) -> bool {
+        self.taken
+            .compare_exchange(TAKEN, PARKED, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
+    /// Whether its caller no longer waits.
+    fn is_withdrawn(&self) -> bool {
+        self.taken.load(Ordering::Acquire) == WITHDRAWN
     }
 }
 
@@ -219,5 +235,10 @@ pub async fn take_over(options: &StoreOptions) -> Result<Option<i64>, StoreError
 const WAITING: u8 = 0;
 const TAKEN: u8 = 1;
 const WITHDRAWN: u8 = 2;
+/// It waits for keys.
+const PARKED: u8 = 3;
+/// The writer has it, and the time in which its caller wanted it taken is over.
+const LATE: u8 = 4;
+const KEYS_LATE: &str = "the token has not given them in the time that the order has";
 /// Members that wait for the writer: some tenths of a second of its work.
 const QUEUE_MAX: usize = 8_192;

@@ -161,7 +161,7 @@ impl<B: Books> Books for Watched<B> {
         if let Ok(outcome) = &result {
             self.pulse.count(outcome);
         }
-        if from_terminal && matches!(result, Err(StoreError::Busy)) {
+        if from_terminal && matches!(result, Err(StoreError::Busy | StoreError::Keyless(_))) {
             // Its word was not taken, so the time until now does not count against it.
             self.pulse.no_answer_taken();
         }

@@ -1,5 +1,6 @@
 //! One batch: reads what its members name, proves, decides, writes what changed, and commits.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -32,6 +33,14 @@ pub(super) struct Batch {
     pub(super) made: AtomicI64,
     pub(super) context: Arc<Context>,
     pub(super) clock: Clock,
+}
+
+/// The members of a batch.
+#[derive(Clone, Copy)]
+pub(super) struct Members<'a> {
+    pub(super) all: &'a [Member],
+    /// The places of those that are decided without keys that are away.
+    pub(super) without_keys: &'a BTreeSet<usize>,
 }
 
 /// What a batch came to.
@@ -139,7 +148,7 @@ impl Batch {
     pub(super) async fn decide(
         &self,
         connection: &mut Connection,
-        members: &[Member],
+        members: Members<'_>,
         end: End,
     ) -> Result<Decided, Failed> {
         self.decide_seen(connection, members, end, &|_| ()).await
@@ -149,7 +158,7 @@ impl Batch {
     pub(super) async fn decide_seen(
         &self,
         connection: &mut Connection,
-        members: &[Member],
+        members: Members<'_>,
         end: End,
         seen: &(dyn Fn(&Query) + Sync),
     ) -> Result<Decided, Failed> {
@@ -161,7 +170,7 @@ impl Batch {
             }
             Connection::Postgres(_) => Box::pin(self.gather_locked(connection, members)).await?,
         };
-        let count = members.len();
+        let count = members.all.len();
         let outcomes = decide::decide_batch(&mut world, proved, &self.context);
         if let Some(missed) = world.missed.take() {
             return Err(Failed::Keyless(missed));
@@ -224,9 +233,9 @@ impl Batch {
     async fn gather_locked(
         &self,
         connection: &mut Connection,
-        members: &[Member],
+        members: Members<'_>,
     ) -> Result<Gathered, Failed> {
-        let opened = self.open_transaction(connection, members).await?;
+        let opened = self.open_transaction(connection, members.all).await?;
         for _ in 0..LOOKS_MAX {
             let known = Known {
                 opened: Some(&opened),
@@ -273,13 +282,13 @@ impl Batch {
     async fn gather(
         &self,
         connection: &mut Connection,
-        members: &[Member],
+        members: Members<'_>,
         known: Known<'_>,
     ) -> Result<Gathered, Failed> {
         let Known { opened, wants } = known;
         let mut asked = wants.clone();
         let mut first = Wants::default();
-        for member in members {
+        for member in members.all {
             first_wants(member, &mut first);
         }
         let first = first.not_asked(&mut asked);
@@ -305,13 +314,14 @@ impl Batch {
             return Err(Failed::TakenOver(SET_BACK.to_owned()));
         }
         let mut world = World::new(counters, (self.clock)());
+        world.missed.without.clone_from(members.without_keys);
         enter_all(&mut world, opened.unwrap_or_default())?;
         enter_all(&mut world, &rows)?;
         let prove_one = |(place, member): (usize, &Member)| {
             world.missed.member = place;
             prove(&mut world, member.clone(), &self.context)
         };
-        let proved: Vec<Proved> = members.iter().enumerate().map(prove_one).collect();
+        let proved: Vec<Proved> = members.all.iter().enumerate().map(prove_one).collect();
         if let Some(missed) = world.missed.take() {
             return Err(Failed::Keyless(missed));
         }

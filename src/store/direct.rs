@@ -1,12 +1,13 @@
 //! The writer's batch function for simulation and benchmark.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::gateway::books::{Committed, StoreError};
 use crate::gateway::context::Context;
 use crate::gateway::member::{Member, Outcome};
 use crate::store::Clock;
-use crate::store::batch::{self, Batch, Decided, End};
+use crate::store::batch::{self, Batch, Decided, End, Members};
 use crate::store::connection::{Around, Connection};
 use crate::store::every;
 use crate::store::link::Link;
@@ -113,6 +114,10 @@ impl Direct {
         seen: &(dyn Fn(&Query) + Sync),
     ) -> Result<Decided, StoreError> {
         let connection = self.link.connection().await?;
+        let members = Members {
+            all: members,
+            without_keys: &BTreeSet::new(),
+        };
         match self.batch.decide_seen(connection, members, end, seen).await {
             Ok(decided) => Ok(decided),
             Err(failed) => {

@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, mpsc};
 use crate::gateway::books::{OnCommit, StoreError, WriterWatch};
 use crate::gateway::member::Member;
 use crate::store::Waiting;
-use crate::store::batch::{Batch, Decided, End, Failed};
+use crate::store::batch::{Batch, Decided, End, Failed, Members};
 use crate::store::connection::Broken;
 use crate::store::keyless::Keyless;
 use crate::store::link::Link;
@@ -187,7 +187,7 @@ impl<'a> Desk<'a> {
         let mut taken = Vec::with_capacity(BATCH_MAX);
         loop {
             tokio::select! {
-                back = self.keyless.next() => taken.push(back),
+                back = self.keyless.next() => self.keyless.admit(back, &mut taken),
                 came = waiting.recv_many(&mut taken, BATCH_MAX) => {
                     if came == 0 {
                         return Ok(());
@@ -201,6 +201,9 @@ impl<'a> Desk<'a> {
             gather(&mut waiting, &mut self.keyless, &mut taken).await;
             let open = self.gate.lock().await;
             taken.retain(Waiting::take);
+            // Who came back was first.
+            taken.sort_by_key(|waiting| waiting.parked == 0);
+            self.keyless.hold(&mut taken);
             let served = self.serve(link, &mut taken).await;
             drop(open);
             served?;
@@ -214,7 +217,14 @@ impl<'a> Desk<'a> {
         }
         let began_us = self.told.began_us();
         let members: Vec<Member> = taken.iter().map(|waiting| waiting.member.clone()).collect();
-        match self.decide(link, &members).await {
+        let places = taken.iter().enumerate();
+        let without_keys = places.filter(|(_, waiting)| waiting.without_keys);
+        let without_keys = without_keys.map(|(place, _)| place).collect();
+        let members = Members {
+            all: &members,
+            without_keys: &without_keys,
+        };
+        match self.decide(link, members).await {
             Ok(decided) => {
                 self.told.stored(taken.len(), began_us);
                 self.answer(taken, decided);
@@ -230,7 +240,7 @@ impl<'a> Desk<'a> {
             }
             Err(Failed::Keyless(missed)) => {
                 self.keyless.park(taken, missed);
-                // Every round parks somebody: the rest is decided in the end.
+                // Every round parks somebody, or lets it do without: the rest is decided in the end.
                 Box::pin(self.serve(link, taken)).await
             }
             Err(Failed::TakenOver(why)) => {
@@ -250,7 +260,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Decides a batch; again at once when another transaction was in the way.
-    async fn decide(&mut self, link: &mut Link, members: &[Member]) -> Result<Decided, Failed> {
+    async fn decide(&mut self, link: &mut Link, members: Members<'_>) -> Result<Decided, Failed> {
         let mut tries = 0_u32;
         loop {
             link.connection().await?;
@@ -323,6 +333,8 @@ impl<'a> Desk<'a> {
         let mut all: Vec<Waiting> = std::mem::take(taken);
         for waiting in all.drain(..) {
             let mut alone = vec![waiting];
+            // The one before may wait for keys.
+            self.keyless.hold(&mut alone);
             Box::pin(self.serve(link, &mut alone)).await?;
         }
         Ok(())
@@ -352,9 +364,13 @@ async fn gather(
         tokio::task::yield_now().await;
         let before = taken.len();
         while taken.len() < BATCH_MAX {
-            let next = keyless.try_next().or_else(|| waiting.try_recv().ok());
-            let Some(next) = next else { break };
-            taken.push(next);
+            if let Some(back) = keyless.try_next() {
+                keyless.admit(back, taken);
+            } else if let Ok(next) = waiting.try_recv() {
+                taken.push(next);
+            } else {
+                break;
+            }
         }
         if taken.len() == before {
             break;

@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use svgate::auth::sealed_keys::KeyPlace;
-use svgate::auth::sim_keys::{SimKeys, derive};
+use svgate::auth::sim_keys::{Direction, SimKeys, derive};
 use svgate::dialogue::secured_reply::OutcomeCode;
 use svgate::gateway::books::{Books as _, StoreError};
 use svgate::gateway::key_source::{Bringing, KeySource, Keyring, KeysAway};
-use svgate::gateway::member::{ArrivalEnd, Member, Outcome, Word};
+use svgate::gateway::member::{ArrivalEnd, Content, Member, Outcome, TerminalAct, Word};
 use tokio::sync::watch;
 
 use crate::fixture::{Phone, Shop, end_of, master};
@@ -36,6 +37,22 @@ impl Ring {
             mood: watch::Sender::new(mood),
             asked: watch::Sender::new(0),
         })
+    }
+
+    /// Keys that came by the way, while the token hangs.
+    fn hold(&self, phone: &Phone) {
+        let place = |direction| KeyPlace {
+            iccid: phone.iccid(),
+            direction,
+            version: 1,
+        };
+        let places = [Direction::Mo, Direction::Mt].map(place);
+        self.held.lock().unwrap().extend(places);
+    }
+
+    async fn is_asked(&self) {
+        let mut asked = self.asked.subscribe();
+        asked.wait_for(|asked| *asked > 0).await.unwrap();
     }
 
     fn forget(&self) {
@@ -110,8 +127,7 @@ async fn while_the_token_hangs_who_needs_none_of_its_keys_is_served() {
         )
     };
     let others = async {
-        let mut asked = ring.asked.subscribe();
-        asked.wait_for(|asked| *asked > 0).await.unwrap();
+        ring.is_asked().await;
         let words = shop
             .submit(Member::Arrival(Phone::new(1).text("BUY 4711 12")))
             .await;
@@ -153,7 +169,7 @@ async fn a_token_that_is_gone_refuses_nobody_for_good_and_moves_no_counter() {
     let mut forged = order.clone();
     let mut octets = order.received.to_vec();
     *octets.last_mut().unwrap() ^= 1;
-    forged.content = svgate::gateway::member::Content::Secured(octets.into());
+    forged.content = Content::Secured(octets.into());
     assert!(is_keyless(
         &shop.store.submit(Member::Arrival(forged)).await
     ));
@@ -167,31 +183,106 @@ async fn a_token_that_is_gone_refuses_nobody_for_good_and_moves_no_counter() {
     );
 }
 
-#[tokio::test]
-async fn a_refund_that_must_be_told_under_keys_that_are_away_comes_when_they_are_back() {
-    let ring = Ring::new(Mood::Gives);
-    let shop = shop(&ring, 1).await;
-    let mut phone = Phone::new(0);
-    shop.submit(Member::Arrival(phone.espresso(0))).await;
-    shop.act(0, 1, Word::Accept).await;
-    ring.forget();
-    ring.mood.send_replace(Mood::Gone);
-    let jammed = || svgate::gateway::member::TerminalAct {
+fn jammed() -> Member {
+    Member::TerminalAct(TerminalAct {
         terminal: crate::fixture::terminal(0),
         token_sha256: crate::fixture::TOKEN,
         ack: 1,
         purchase: None,
         word: Word::Failed,
         reason: None,
+    })
+}
+
+#[tokio::test]
+async fn a_refund_is_told_under_keys_that_are_brought_for_it_and_in_words_where_none_are_to_be_had()
+{
+    for mood in [Mood::Gives, Mood::Gone] {
+        let ring = Ring::new(Mood::Gives);
+        let shop = shop(&ring, 1).await;
+        let mut phone = Phone::new(0);
+        shop.submit(Member::Arrival(phone.espresso(0))).await;
+        shop.act(0, 1, Word::Accept).await;
+        ring.forget();
+        ring.mood.send_replace(mood);
+        let told = shop.store.submit(jammed()).await;
+        assert!(matches!(told, Ok(Outcome::Ack(_))), "{told:?}");
+        let messages = shop.messages();
+        let notice = messages.last().unwrap();
+        if mood == Mood::Gives {
+            assert_eq!(phone.read(notice).1.outcome, OutcomeCode::Refunded);
+        } else {
+            // The order's confirmation was the one before: the money went back all the same.
+            assert_eq!((messages.len(), notice.message.udhi), (2, false));
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_deadline_passes_while_a_report_waits_for_keys() {
+    let ring = Ring::new(Mood::Gives);
+    let shop = shop(&ring, 1).await;
+    let mut phone = Phone::new(0);
+    let paid = shop.submit(Member::Arrival(phone.espresso(0))).await;
+    let purchase = end_of(&paid).0.unwrap();
+    shop.act(0, 1, Word::Accept).await;
+    ring.forget();
+    ring.asked.send_replace(0);
+    ring.mood.send_replace(Mood::Hangs);
+    let passing = async {
+        ring.is_asked().await;
+        shop.pass_ms(3_600_000);
+        let passed = shop.store.submit(Member::Deadline { purchase }).await;
+        assert!(matches!(passed, Err(StoreError::Busy)), "{passed:?}");
+        ring.mood.send_replace(Mood::Gone);
     };
-    let told = shop.store.submit(Member::TerminalAct(jammed())).await;
-    assert!(is_keyless(&told), "{told:?}");
+    let (told, ()) = tokio::join!(shop.store.submit(jammed()), passing);
+    assert!(matches!(told, Ok(Outcome::Ack(_))), "{told:?}");
+    let passed = shop.submit(Member::Deadline { purchase }).await;
+    assert_eq!(passed, Outcome::AlreadyDone, "it was refunded");
+}
+
+#[tokio::test]
+async fn an_order_waits_for_keys_no_longer_than_it_has_and_is_not_decided_afterwards() {
+    let ring = Ring::new(Mood::Hangs);
+    let shop = shop(&ring, 1).await;
+    let mut phone = Phone::new(0);
+    let order = phone.espresso(0);
+    let within = Duration::from_millis(20);
+    let member = Member::Arrival(order.clone());
+    let waiting = shop.store.submit_within(member, within);
+    let late = tokio::time::timeout(Duration::from_secs(5), waiting).await;
+    let late = late.expect("it is told in its time");
+    assert!(matches!(late, Err(StoreError::Keyless(_))), "{late:?}");
     ring.mood.send_replace(Mood::Gives);
-    let told = shop.submit(Member::TerminalAct(jammed())).await;
-    assert!(matches!(told, Outcome::Ack(_)), "{told:?}");
-    let messages = shop.messages();
-    let (_, reply) = phone.read(messages.last().unwrap());
-    assert_eq!(reply.outcome, OutcomeCode::Refunded);
+    // Behind it in the bringer's row: when this is decided, the first came back too.
+    let second = shop.submit(Member::Arrival(phone.espresso(0))).await;
+    assert_eq!(end_of(&second).1, ArrivalEnd::Paid);
+    let paid = shop.messages().len();
+    assert_eq!(paid, 1, "only the second");
+}
+
+#[tokio::test]
+async fn a_later_order_of_a_sender_does_not_overtake_the_one_that_waits() {
+    let ring = Ring::new(Mood::Hangs);
+    let shop = shop(&ring, 2).await;
+    let mut phone = Phone::new(0);
+    let (first, second) = (phone.espresso(0), phone.espresso(0));
+    let later = async {
+        ring.is_asked().await;
+        ring.hold(&phone);
+        let letting = async {
+            // Whoever has keys and waits behind nobody is decided meanwhile.
+            let other = Phone::new(1).text("BUY 4711 12");
+            shop.submit(Member::Arrival(other)).await;
+            shop.alive(0).await;
+            ring.mood.send_replace(Mood::Gives);
+        };
+        tokio::join!(shop.store.submit(Member::Arrival(second)), letting).0
+    };
+    let (first, second) = tokio::join!(shop.store.submit(Member::Arrival(first)), later);
+    assert_eq!(end_of(&first.unwrap()).1, ArrivalEnd::Paid);
+    assert_eq!(end_of(&second.unwrap()).1, ArrivalEnd::Paid);
 }
 
 #[tokio::test]

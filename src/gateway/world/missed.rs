@@ -10,6 +10,8 @@ use crate::auth::sealed_keys::KeyPlace;
 pub struct MissedKeys {
     /// The place in the batch of the member that is looked at.
     pub member: usize,
+    /// Members that are decided without keys: where these are away, what needs them is left out.
+    pub without: BTreeSet<usize>,
     by_member: MissedBy,
 }
 
@@ -19,6 +21,9 @@ pub type MissedBy = BTreeMap<usize, BTreeSet<KeyPlace>>;
 impl MissedKeys {
     /// The member that is looked at needs the keys of this place.
     pub fn note(&mut self, place: KeyPlace) {
+        if self.without.contains(&self.member) {
+            return;
+        }
         self.by_member.entry(self.member).or_default().insert(place);
     }
 
