@@ -187,6 +187,15 @@ impl Context {
         Ok(KeyRecord { profile, keys })
     }
 
+    /// A record of this line's orders under keys that no SIM has: who proves by it learns what is wrong
+    /// besides the checksum.
+    #[must_use]
+    pub fn keyless(&self, line: &Line) -> Option<KeyRecord> {
+        let profile = self.profiles.get(&line.profile)?.orders;
+        let keys = decoy_keys(self.keys.named());
+        Some(KeyRecord { profile, keys })
+    }
+
     /// Where keys come from, for who brings those that were [`NoKeys::Away`].
     #[must_use]
     pub const fn key_source(&self) -> &KeySource {

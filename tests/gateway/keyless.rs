@@ -286,6 +286,23 @@ async fn a_later_order_of_a_sender_does_not_overtake_the_one_that_waits() {
 }
 
 #[tokio::test]
+async fn a_packet_with_a_wrong_header_costs_no_call_of_the_token() {
+    let ring = Ring::new(Mood::Gone);
+    let shop = shop(&ring, 1).await;
+    let mut forged = Phone::new(0).espresso(0);
+    let mut octets = forged.received.to_vec();
+    // The TAR's first octet: CPL 2, CHL 1, SPI 2, KIc 1, KID 1.
+    octets[7] ^= 1;
+    forged.content = Content::Secured(octets.into());
+    let outcome = shop.submit(Member::Arrival(forged)).await;
+    assert!(
+        matches!(end_of(&outcome).1, ArrivalEnd::Forged(_)),
+        "{outcome:?}"
+    );
+    assert_eq!(*ring.asked.borrow(), 0);
+}
+
+#[tokio::test]
 async fn an_order_in_parts_is_whole_when_its_keys_came() {
     let ring = Ring::new(Mood::Gone);
     let shop = shop(&ring, 1).await;

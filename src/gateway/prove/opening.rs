@@ -55,7 +55,12 @@ impl Form {
         for (line, version) in line.into_iter().flat_map(|line| good(line, world)) {
             let record = match context.version_keys(line, &version, Direction::Mo) {
                 Ok(record) => record,
-                Err(NoKeys::Away(place)) => return Said::Keyless(place),
+                Err(NoKeys::Away(place)) => {
+                    return match self.wrong_under_any(line, packet, context) {
+                        Some(refusal) => Said::Forged(refusal.class()),
+                        None => Said::Keyless(place),
+                    };
+                }
                 Err(NoKeys::None) => continue,
             };
             tried = tried.saturating_add(1);
@@ -78,6 +83,13 @@ impl Form {
             stranger = (self.refuse)(packet, context.decoy());
         }
         Said::Forged(refused.unwrap_or(stranger).class())
+    }
+
+    /// What is wrong with a packet whatever the keys, so that no token is asked for those of a card
+    /// whose number a forger wrote.
+    fn wrong_under_any(&self, line: &Line, packet: &[u8], context: &Context) -> Option<Refusal> {
+        let opened = (self.open)(packet, &context.keyless(line)?);
+        opened.err().filter(|refusal| *refusal != Refusal::CcFailed)
     }
 }
 
