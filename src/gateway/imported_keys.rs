@@ -5,8 +5,8 @@
 //!   │         └ rows that nothing looks at          └ Unstage (chunk) ─► … ─► Discard: as if never begun
 //!   └ one import at a time
 //! ```
-//! An import that was interrupted is finished by running it again, or discarded; the same file again
-//! changes nothing. Keys that are valid never change: a card gets others by another version.
+//! An import that was interrupted is finished by running it again, or discarded; from the first Unstage
+//! on it takes no row and is never complete, so that none is missing. The same file again changes nothing. Keys that are valid never change: a card gets others by another version.
 
 use std::sync::Arc;
 
@@ -119,6 +119,8 @@ pub struct KeyImport {
     pub begun: Millis,
     /// When it became valid; none before.
     pub completed: Option<Millis>,
+    /// When its rows began to be taken away: from then on it can only be discarded.
+    pub discarding: Option<Millis>,
 }
 
 /// Keys of a card as the books have them.

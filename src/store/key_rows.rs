@@ -70,6 +70,7 @@ fn put_key_import(rows: &mut Rows, number: i64, import: &KeyImport) {
         .big(*lines)
         .int(import.begun.0)
         .opt_int(import.completed.map(|at| at.0))
+        .opt_int(import.discarding.map(|at| at.0))
         .end();
 }
 
@@ -84,6 +85,7 @@ pub(super) fn take_key_import(c: &mut Columns<'_>) -> Result<KeyImport, StoreErr
         },
         begun: Millis(c.int()?),
         completed: c.opt_int()?.map(Millis),
+        discarding: c.opt_int()?.map(Millis),
     })
 }
 

@@ -358,7 +358,7 @@ table!(
     ["import_no"],
     [
         import_no: int, file: text, name: text, who: text, lines: int, begun_ms: int,
-        completed_ms: int,
+        completed_ms: int, discard_ms: int,
     ]
 );
 

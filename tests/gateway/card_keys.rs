@@ -240,6 +240,37 @@ async fn a_discarded_import_leaves_nothing() {
     assert_eq!(step(&shop, stage("b", 2)).await, added(1));
 }
 
+/// Whoever imports the file meanwhile may have staged the rows that are gone: it must not end well.
+#[tokio::test]
+async fn an_import_whose_rows_are_taken_away_takes_none_and_is_never_complete() {
+    let shop = Shop::open(None).await;
+    step(&shop, begin("a")).await;
+    step(&shop, stage("a", 1)).await;
+    let file: std::sync::Arc<str> = "a".into();
+    let unstage = KeyImportStep::Unstage {
+        file: file.clone(),
+        cards: vec![(phone().line().iccid, 1)],
+    };
+    step(&shop, unstage).await;
+    for late in [stage("a", 1), complete("a"), begin("a")] {
+        let refused = step(&shop, late).await;
+        assert!(is_conflict(&refused, "--discard"), "{refused:?}");
+    }
+    let (number, import) = shop.store.key_imports(0, 9).await.unwrap().remove(0);
+    assert_eq!(import.completed, None);
+    let left = shop.store.cards_of_import(number, "".into(), 9).await;
+    assert!(left.unwrap().is_empty());
+    let who = "carol".into();
+    step(&shop, KeyImportStep::Discard { file, who }).await;
+    for (anew, end) in [
+        (begin("a"), Outcome::Done),
+        (stage("a", 1), added(1)),
+        (complete("a"), Outcome::Done),
+    ] {
+        assert_eq!(step(&shop, anew).await, end);
+    }
+}
+
 #[tokio::test]
 async fn rows_that_no_import_owns_are_replaced() {
     let shop = Shop::open(None).await;

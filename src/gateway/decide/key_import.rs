@@ -21,10 +21,15 @@ pub(super) fn step(world: &mut World, step: KeyImportStep) -> Outcome {
 
 fn begin(world: &mut World, file: KeyFile) -> Outcome {
     if let Some((_, known)) = find(world, &file.file) {
-        return if known.completed.is_some() {
-            Outcome::AlreadyDone
-        } else {
-            Outcome::Done
+        return match known {
+            KeyImport {
+                completed: Some(_), ..
+            } => Outcome::AlreadyDone,
+            KeyImport {
+                discarding: Some(_),
+                ..
+            } => Outcome::Refused(being_discarded(&known)),
+            KeyImport { .. } => Outcome::Done,
         };
     }
     let mut imports = world.key_imports.iter().map(|(_, import)| import);
@@ -44,13 +49,14 @@ fn begin(world: &mut World, file: KeyFile) -> Outcome {
         of: file,
         begun: world.now,
         completed: None,
+        discarding: None,
     };
     world.key_imports.insert(number, import);
     Outcome::Done
 }
 
 fn stage(world: &mut World, file: &Arc<str>, cards: Vec<CardKeyImport>) -> Outcome {
-    let number = match open(world, file) {
+    let number = match staging(world, file) {
         Ok((number, _)) => number,
         Err(denied) => return Outcome::Refused(denied),
     };
@@ -87,10 +93,10 @@ fn stage(world: &mut World, file: &Arc<str>, cards: Vec<CardKeyImport>) -> Outco
 }
 
 fn complete(world: &mut World, file: &Arc<str>, who: Arc<str>) -> Outcome {
-    let (number, import) = match open(world, file) {
+    let (number, import) = match staging(world, file) {
         Ok(found) => found,
         // An answer that was lost.
-        Err(_) if find(world, file).is_some() => return Outcome::AlreadyDone,
+        Err(_) if is_complete(world, file) => return Outcome::AlreadyDone,
         Err(denied) => return Outcome::Refused(denied),
     };
     let detail = format!("{} cards, MAC {file}", import.of.lines);
@@ -106,6 +112,9 @@ fn unstage(world: &mut World, file: &Arc<str>, cards: &[CardVersion]) -> Outcome
         Ok((number, _)) => number,
         Err(denied) => return Outcome::Refused(denied),
     };
+    if let Some(import) = world.key_imports.change(&number) {
+        import.discarding.get_or_insert(world.now);
+    }
     let mut changed = 0_u64;
     for key in cards {
         let own = world
@@ -129,6 +138,27 @@ fn discard(world: &mut World, file: &Arc<str>, who: Arc<str>) -> Outcome {
     tell(world, &who, "import_discarded", &import.of.name, detail);
     world.key_imports.remove(&number);
     Outcome::Done
+}
+
+/// The open import of a file whose rows are not being taken away.
+fn staging(world: &World, file: &Arc<str>) -> Result<(i64, KeyImport), Denied> {
+    let (number, import) = open(world, file)?;
+    if import.discarding.is_some() {
+        return Err(being_discarded(&import));
+    }
+    Ok((number, import))
+}
+
+fn being_discarded(import: &KeyImport) -> Denied {
+    Denied::Conflict(format!(
+        "the import of {} is being taken back: run `svgate keys import --discard` to its end, then \
+         import the file anew",
+        import.of.name
+    ))
+}
+
+fn is_complete(world: &World, file: &Arc<str>) -> bool {
+    find(world, file).is_some_and(|(_, import)| import.completed.is_some())
 }
 
 /// The import of a file that is not complete.

@@ -390,7 +390,8 @@ create table key_import (
     who text not null,                      -- the operators who began it
     lines integer not null,
     begun_ms integer not null,
-    completed_ms integer                    -- null until all of it is there
+    completed_ms integer,                   -- null until all of it is there
+    discard_ms integer                      -- when its rows began to be taken away; null: they stay
 ) strict;
 
 -- Keys of cards that no derivation gives, by version. A line takes those of its card and version.

@@ -391,7 +391,8 @@ create table key_import (
     who text collate "C" not null,                   -- the operators who began it
     lines bigint not null,
     begun_ms bigint not null,
-    completed_ms bigint                              -- null until all of it is there
+    completed_ms bigint,                             -- null until all of it is there
+    discard_ms bigint                                -- when its rows began to be taken away; null: they stay
 );
 
 -- Keys of cards that no derivation gives, by version. A line takes those of its card and version.
