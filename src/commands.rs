@@ -42,6 +42,7 @@ pub mod site;
 pub mod store;
 pub mod subscriber;
 pub mod terminal;
+mod who;
 
 /// svgate: a mobile operator's SIM/USSD gateway for micropayments with stored value.
 #[derive(Clone, Debug, Parser)]

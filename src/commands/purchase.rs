@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::commands::Common;
 use crate::commands::site::{Fault, PAGE, decimal, done, utc};
+use crate::commands::who;
 use crate::domain::catalogue::ShortCode;
 use crate::domain::ids::PurchaseId;
 use crate::domain::money::Currency;
@@ -82,7 +83,7 @@ pub struct ResolveArgs {
     #[arg(long, value_name = "N|all|none", value_parser = supplied)]
     pub supplied: Supplied,
     /// Who decides
-    #[arg(long)]
+    #[arg(long, value_parser = who::name)]
     pub who: String,
     /// Why
     #[arg(long)]
@@ -171,12 +172,11 @@ async fn resolve<B: Books + Views>(
     books: &B,
     output: &mut dyn Write,
 ) -> Result<(), Fault> {
-    for (key, text) in [("--who", &args.who), ("--why", &args.why)] {
-        if text.trim().is_empty() || text.len() > WORDS_MAX || text.contains(char::is_control) {
-            return Err(Fault::Usage(format!(
-                "{key}: 1 to {WORDS_MAX} octets of text"
-            )));
-        }
+    let why = &args.why;
+    if why.trim().is_empty() || why.len() > WORDS_MAX || why.contains(char::is_control) {
+        return Err(Fault::Usage(format!(
+            "--why: 1 to {WORDS_MAX} octets of text"
+        )));
     }
     let member = Member::Resolve(Resolve {
         purchase: args.id,

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use crate::commands::Common;
 use crate::commands::sim::sending::{Cards, Ends, each};
 use crate::commands::site::{Fault, Site};
+use crate::commands::who;
 use crate::dialogue::card_command::{CardCommand, MenuText, ServiceAddress};
 use crate::dialogue::secured_reply::ShownText;
 use crate::domain::pin::Pin;
@@ -98,7 +99,7 @@ pub struct UnblockArgs {
     #[arg(long, value_name = "FILE")]
     pub new_pin_file: Option<PathBuf>,
     /// Who does it
-    #[arg(long)]
+    #[arg(long, value_parser = who::name)]
     pub who: String,
     /// What every command takes.
     #[command(flatten)]
@@ -111,7 +112,7 @@ pub struct ResyncArgs {
     /// The account, as the file of subscribers names it
     pub account: String,
     /// Who does it
-    #[arg(long)]
+    #[arg(long, value_parser = who::name)]
     pub who: String,
     /// What every command takes.
     #[command(flatten)]
@@ -136,7 +137,7 @@ pub struct TargetArgs {
     #[command(flatten)]
     pub target: Target,
     /// Who does it
-    #[arg(long)]
+    #[arg(long, value_parser = who::name)]
     pub who: String,
     /// What every command takes.
     #[command(flatten)]
@@ -162,7 +163,7 @@ pub struct TextArgs {
     #[arg(long)]
     pub ucs2: bool,
     /// Who does it
-    #[arg(long)]
+    #[arg(long, value_parser = who::name)]
     pub who: String,
     /// What every command takes.
     #[command(flatten)]
@@ -179,7 +180,7 @@ pub struct ServiceArgs {
     #[arg(long)]
     pub number: String,
     /// Who does it
-    #[arg(long)]
+    #[arg(long, value_parser = who::name)]
     pub who: String,
     /// What every command takes.
     #[command(flatten)]

@@ -21,6 +21,7 @@ use crate::commands::line_faults::LineFaults;
 use crate::commands::repeats::{Seen, Suspects};
 use crate::commands::site::{Fault, Site, done, unexpected};
 use crate::commands::subscriber::line::{CheckedLine, Known, Layout};
+use crate::commands::who;
 use crate::domain::money::Currency;
 use crate::gateway::books::Books;
 use crate::gateway::member::{CHUNK_MAX, LineImport, Member, Outcome};
@@ -79,7 +80,7 @@ pub struct PinResetArgs {
     /// The account, as the file of subscribers names it
     pub account: String,
     /// Who does it
-    #[arg(long)]
+    #[arg(long, value_parser = who::name)]
     pub who: String,
     /// What every command takes.
     #[command(flatten)]

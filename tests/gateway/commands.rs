@@ -64,7 +64,13 @@ impl Office {
 
     /// Runs `svgate` with these words.
     fn run(&self, words: &str) -> Ended {
-        let words = std::iter::once("svgate").chain(words.split_whitespace());
+        let words: Vec<&str> = words.split_whitespace().collect();
+        self.run_words(&words)
+    }
+
+    /// The same with words that may have white space in them.
+    fn run_words(&self, words: &[&str]) -> Ended {
+        let words = std::iter::once("svgate").chain(words.iter().copied());
         let (mut input, mut output, mut err) = (std::io::empty(), Vec::new(), Vec::new());
         let status = match Cli::try_parse_from(words) {
             Ok(cli) => {

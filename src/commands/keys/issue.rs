@@ -13,7 +13,7 @@ mod folder;
 mod texts;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -106,6 +106,7 @@ pub(super) async fn run<B: Books + Views>(
         pin_policy: pin_policy(&args.pin, args.currency)?,
     };
     let folder = Folder::begin(&args.out_dir)?;
+    log(&cards, &who, &args.out_dir, books).await?;
     for chunk in cards.chunks(CHUNK_MAX) {
         let places = chunk.iter().map(|card| card.place(Direction::Mo));
         let brought = site.keys.bring(places.collect()).await;
@@ -114,7 +115,6 @@ pub(super) async fn run<B: Books + Views>(
             issuer.write(card, &folder)?;
         }
     }
-    log(&cards, &who, books).await?;
     folder.finish()?;
     let (count, folder) = (cards.len(), args.out_dir.display());
     if args.common.json {
@@ -180,14 +180,20 @@ fn transport_keys(transport: &Master, card: &NewCard) -> SimKeys {
     crate::auth::sim_keys::derive(transport, &card.iccid, 0, Direction::Mt)
 }
 
-/// An event for each card: its keys left the gateway.
-async fn log<B: Books>(cards: &[NewCard], who: &Arc<str>, books: &B) -> Result<(), Fault> {
+/// An event for each card, before its script is anywhere: no keys leave the gateway unlogged, and what
+/// a run that failed logs names the folder that is not there.
+async fn log<B: Books>(
+    cards: &[NewCard],
+    who: &Arc<str>,
+    folder: &Path,
+    books: &B,
+) -> Result<(), Fault> {
     for chunk in cards.chunks(CHUNK_MAX) {
         let events = chunk.iter().map(|card| KeyEvent {
             who: Arc::clone(who),
             what: "issued",
             subject: card.digits.as_str().into(),
-            detail: format!("keys of version {}", card.version),
+            detail: format!("keys of version {} to {}", card.version, folder.display()),
         });
         done(books.submit(Member::KeyEvents(events.collect())).await?)?;
     }
@@ -263,7 +269,8 @@ cards.csv has the columns iccid,imsi,key_version and, if cards differ, profile. 
 APDU a line in hex, 80 E2 …, sealed under the card's transport keys, which INSTALL brought to it: KIc and
 KID by SP 800-108 (counter mode, AES-256-CMAC) of the key in T, as cards' other keys are derived, with
 labels svgate-mt-kic and svgate-mt-kid and version 0. FOLDER/pins.csv has PIN and PUK for the letters.
-All files are their owner's alone; a run that fails leaves FOLDER.part, which may be removed.
+All files are their owner's alone. The log of keys has every card and FOLDER before a script is written;
+a run that fails leaves FOLDER.part, which may be removed.
 Exit status: 0 ok, 2 no such file, 3 refused, 5 the folder exists, 1 failure.";
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::commands::Common;
 use crate::commands::site::{Fault, utc};
+use crate::commands::who::{rest_of_line, shown};
 use crate::gateway::views::Views;
 
 /// Arguments of `svgate keys log`.
@@ -49,6 +50,7 @@ pub(super) async fn run<B: Views>(
             });
             writeln!(output, "{line}")?;
         } else {
+            let (subject, who, detail) = (shown(subject), shown(who), rest_of_line(detail));
             writeln!(output, "{number} {at} {what} {subject} by {who}: {detail}")?;
         }
     }

@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::commands::keys::secret_file;
 use crate::commands::site::{Fault, done};
+use crate::commands::who;
 use crate::config::keys::KeysConfig;
 use crate::gateway::books::Books;
 use crate::gateway::member::Member;
@@ -31,6 +32,7 @@ use crate::telemetry::key_log::OPERATOR_REFUSED;
 #[derive(Clone, Debug, Args)]
 pub struct OperatorArgs {
     /// Who it is
+    #[arg(value_parser = who::name)]
     pub name: String,
     /// Print one JSON object
     #[arg(long)]
@@ -66,13 +68,13 @@ pub(super) fn run(args: &OperatorArgs, output: &mut dyn Write) -> Result<(), Fau
 #[derive(Clone, Debug, Args)]
 pub struct Operators {
     /// The operator who does it
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = who::name)]
     pub who: String,
     /// That operator's secret
     #[arg(long, value_name = "FILE")]
     pub secret_file: Option<PathBuf>,
     /// The operator who agrees
-    #[arg(long, value_name = "NAME", requires = "second_secret_file")]
+    #[arg(long, value_name = "NAME", value_parser = who::name, requires = "second_secret_file")]
     pub second: Option<String>,
     /// That operator's secret
     #[arg(long, value_name = "FILE", requires = "second")]

@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::commands::Common;
 use crate::commands::sim::sending::{Cards, each};
 use crate::commands::site::{Fault, PAGE, utc};
+use crate::commands::who;
 use crate::domain::ids::SubscriberId;
 use crate::gateway::books::Books;
 use crate::gateway::member::{Member, Rotation};
@@ -32,7 +33,7 @@ pub struct RotateArgs {
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub limit: u64,
     /// Who does it
-    #[arg(long, required_unless_present = "status")]
+    #[arg(long, value_parser = who::name, required_unless_present = "status")]
     pub who: Option<String>,
     /// What every command takes.
     #[command(flatten)]

@@ -74,12 +74,36 @@ fn scripts_and_letters_are_in_one_folder_that_is_never_touched_again() {
     let one = office
         .ends("keys log --json --subject 8988211000000000011", 0)
         .json();
-    assert_eq!(
-        (one.len(), &one[0]["detail"]),
-        (1, &"keys of version 7".into())
-    );
+    let detail = format!("keys of version 7 to {}", folder.display());
+    assert_eq!((one.len(), &one[0]["detail"]), (1, &detail.into()));
     office.ends(&command, 5);
     assert_eq!(fs::read_to_string(folder.join("pins.csv")).unwrap(), pins);
+}
+
+#[test]
+fn cards_are_in_the_log_before_their_scripts_are_anywhere() {
+    let office = office();
+    let unfit = "[[card_profile]]\nname = \"unfit\"\n\
+        [card_profile.orders]\nkic = \"22\"\nkid = \"22\"\ncc_octets = 4\nspi1_min = \"16\"\ntar = \"b2f003\"\n\
+        [card_profile.confirmations]\nkic = \"22\"\nkid = \"22\"\ncc_octets = 8\nspi1_min = \"16\"\n\
+        tar = \"b2f004\"\n\n[[smsc]]\n";
+    let config = fs::read_to_string(office.path("svgate.toml")).unwrap();
+    office.write("svgate.toml", &config.replacen("[[smsc]]\n", unfit, 1));
+    // The applet has no place for the second card's profile: its script can't be written.
+    let cards = format!(
+        "{HEADER},profile\n{},standard\n{},unfit\n",
+        CARDS[0], CARDS[1]
+    );
+    let ended = office.ends(&issue(&office, &cards, "batch"), 3);
+    assert!(ended.err.contains("cc_octets"), "{ended:?}");
+    assert!(!office.path("batch").exists() && office.path("batch.part").exists());
+    assert_eq!(
+        whats(&office),
+        [
+            "alice issued 8988211000000000003",
+            "alice issued 8988211000000000011"
+        ]
+    );
 }
 
 #[test]

@@ -301,6 +301,37 @@ fn a_master_operation_takes_two_operators_with_their_secrets() {
 }
 
 #[test]
+fn nobody_writes_a_line_into_the_log_of_keys_that_another_did() {
+    let office = office();
+    let forged = "x\n9 2026-01-01T00:00:00Z import_completed all.csv by bob: 9 cards";
+    let command = import(&office, "vendor.csv", &[line(1, "1")]);
+    let ended = office.ends(&command.replace("--who alice", "--who eve\u{1b}[2K"), 2);
+    assert!(ended.err.contains("--who"), "{ended:?}");
+    for other in [
+        "sim lock A1 --who",
+        "sim unlock A1 --who",
+        "subscriber pin-reset A1 --who",
+        "keys rotate --account A1 --who",
+        "keys operator",
+    ] {
+        let ended = office.run(&format!("{other} eve\u{1b}"));
+        assert_eq!(ended.status, 2, "{ended:?}");
+        assert!(ended.err.contains("control characters"), "{ended:?}");
+    }
+    // The name of a file is its vendor's.
+    let moved = office.path(forged);
+    fs::rename(office.path("vendor.csv"), &moved).unwrap();
+    let mut words: Vec<&str> = command.split_whitespace().collect();
+    let config = office.path("svgate.toml");
+    words[2] = moved.to_str().unwrap();
+    words.extend(["--config", config.to_str().unwrap()]);
+    assert_eq!(office.run_words(&words).status, 0);
+    let log = office.ends("keys log", 0).output;
+    assert_eq!(log.lines().count(), 2, "{log}");
+    assert!(log.lines().all(|line| line.contains(r#""x\n9 2026"#)));
+}
+
+#[test]
 fn without_operators_a_master_operation_says_how_to_name_them() {
     let office = office();
     let command = import(&office, "vendor.csv", &[line(1, "1")]);
