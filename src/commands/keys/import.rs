@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! file ─► MAC over all of it ─► open every key, check, find repetitions ─► stage in chunks ─► complete
-//!           wrong: nothing is read      any fault: nothing is stored          invisible          valid
+//!           wrong: nothing is read      any fault: nothing is stored       invisible │         valid
+//!                                           MAC over what was staged, wrong: discard ◄─┘
 //! ```
 //! The file is passed over three or four times and never held in memory.
 
@@ -12,6 +13,7 @@ mod file;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use csv::StringRecord;
@@ -112,7 +114,7 @@ pub(super) async fn run<B: Books + Views>(
         transport: TransportKey::new(&transport),
         sealing,
     };
-    let file = VendorFile::open(path, &FileMacKey::new(&mac))?;
+    let file = VendorFile::open(path, FileMacKey::new(&mac))?;
     let layout = file.layout()?;
     let import = Import {
         file,
@@ -219,29 +221,41 @@ impl Import<'_> {
 
     /// Stages every line and makes them valid; returns how many cards' keys are new, none when this
     /// file was imported before.
-    async fn apply<B: Books>(&self, of: KeyFile, books: &B) -> Result<u64, Fault> {
+    async fn apply<B: Books + Views>(&self, of: KeyFile, books: &B) -> Result<u64, Fault> {
         let (file, who) = (of.file.clone(), of.who.clone());
         let begin = Member::KeyImport(KeyImportStep::Begin(of));
         if !done(books.submit(begin).await?)? {
             return Ok(0);
         }
+        let Some(added) = self.stage(&file, books).await? else {
+            discard::take_back(who, books).await?;
+            return Err(Fault::Refused(CHANGED.to_owned()));
+        };
+        let complete = KeyImportStep::Complete { file, who };
+        done(books.submit(Member::KeyImport(complete)).await?)?;
+        Ok(added)
+    }
+
+    /// Stages every line; returns how many are new, or nothing when the file is not the one any more
+    /// that was checked.
+    async fn stage<B: Books>(&self, file: &Arc<str>, books: &B) -> Result<Option<u64>, Fault> {
         let mut added = 0_u64;
         let mut cards = Vec::with_capacity(CHUNK_MAX);
         let mut reader = self.file.lines()?;
         let mut record = StringRecord::new();
         loop {
-            let more = file::next(&mut reader, &mut record)?;
+            let more = match file::next(&mut reader, &mut record) {
+                Err(Fault::Refused(_)) => return Ok(None),
+                read => read?,
+            };
             if more {
                 let line = self.opener.open(&record, &self.layout, &mut |_, _| ());
-                let line = line.ok_or_else(|| {
-                    let number = file::line_of(&record);
-                    Fault::Failure(format!("line {number} changed while it was imported"))
-                })?;
+                let Some(line) = line else { return Ok(None) };
                 cards.push(to_books(&line, self.site.keys.named())?);
             }
             if cards.len() >= CHUNK_MAX || (!more && !cards.is_empty()) {
                 let cards = std::mem::take(&mut cards);
-                let file = file.clone();
+                let file = Arc::clone(file);
                 let step = KeyImportStep::Stage { file, cards };
                 added = added.saturating_add(staged(books, step).await?);
             }
@@ -249,9 +263,7 @@ impl Import<'_> {
                 break;
             }
         }
-        let complete = KeyImportStep::Complete { file, who };
-        done(books.submit(Member::KeyImport(complete)).await?)?;
-        Ok(added)
+        Ok(self.file.is_of(reader).then_some(added))
     }
 
     fn report(
@@ -355,6 +367,8 @@ fn name_of(path: &Path) -> String {
 }
 
 const OPERATION: &str = "keys import";
+const CHANGED: &str = "the file changed while it was imported: what was stored of it is taken back; import \
+                       it again once nobody writes it";
 /// Kinds of [`for_unique`].
 const KINDS: usize = 3;
 const KEYS_KIND: usize = 2;
@@ -383,3 +397,71 @@ All or nothing: keys count once all are stored, in one commit. Interrupted, run 
 it. The same file again changes nothing; other keys of a version that the books have are refused. A line
 that subscriber import brings without kic,kid takes the keys of its card and key_version.
 Exit status: 0 ok, 2 no such file, 3 refused, 5 another import is open, 1 failure: run it again.";
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::auth::aes_key::AesKey;
+    use crate::auth::vendor_file::COLUMNS;
+    use crate::config::SHIPPED;
+
+    /// An office with a configuration and its secrets.
+    fn site(office: &Path) -> Site {
+        let master = format!("svgate-master-1 {}\n", "0123456789abcdef".repeat(4));
+        let secrets = [
+            ("master.key", master.as_str()),
+            ("smsc-main.password", "secret08\n"),
+        ];
+        for (name, text) in secrets {
+            fs::write(office.join(name), text).unwrap();
+            let alone = fs::Permissions::from_mode(0o600);
+            fs::set_permissions(office.join(name), alone).unwrap();
+        }
+        let config = office.join("svgate.toml");
+        fs::write(&config, SHIPPED).unwrap();
+        Site::load(&config).unwrap()
+    }
+
+    #[test]
+    fn a_file_that_changes_behind_its_checks_is_taken_back() {
+        let office = tempfile::tempdir().unwrap();
+        let (path, secret) = (office.path().join("vendor.csv"), [0xA5; 32]);
+        let body = format!("{}\n", COLUMNS.join(","));
+        let mac = hex::encode(AesKey::Aes256(secret).cmac(&[body.as_bytes()]));
+        let whole = format!("{body}#mac,{mac}\n");
+        // As long as before, and right by itself.
+        let changed = whole.replace("iccid,imsi", "imsi,iccid");
+        let imported = site(office.path()).on_books(async |site, books| {
+            let mut ends = Vec::new();
+            for then in [&changed, &whole] {
+                fs::write(&path, &whole)?;
+                let file = VendorFile::open(&path, FileMacKey::new(&secret))?;
+                let import = Import {
+                    layout: file.layout()?,
+                    file,
+                    opener: Opener {
+                        transport: TransportKey::new(&[0x5A; 32]),
+                        sealing: Sealing::Gcm,
+                    },
+                    site: &site,
+                };
+                fs::write(&path, then)?;
+                let of = KeyFile {
+                    file: import.file.mac_hex().into(),
+                    name: "vendor.csv".into(),
+                    who: "alice".into(),
+                    lines: 0,
+                };
+                let end = import.apply(of, &books).await;
+                let begun = books.key_imports(0, 9).await?;
+                ends.push((end.map_err(|fault| fault.to_string()), begun.len()));
+            }
+            Ok(ends)
+        });
+        let changed = (Err(CHANGED.to_owned()), 0);
+        assert_eq!(imported.unwrap(), [changed, (Ok(0), 1)]);
+    }
+}

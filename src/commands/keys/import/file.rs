@@ -1,12 +1,13 @@
-//! A vendor's file on the disk: its MAC first, then its lines as often as they are wanted.
+//! A vendor's file on the disk: its MAC first, then its lines as often as they are wanted, each time
+//! with the MAC of what was read: the file may be another one by then.
 
 use std::fs::File;
-use std::io::{BufReader, Read as _, Seek as _, SeekFrom, Take};
+use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Take};
 use std::path::Path;
 
 use csv::StringRecord;
 
-use crate::auth::vendor_file::{FileMacKey, Layout, TRAILER};
+use crate::auth::vendor_file::{FileMac, FileMacKey, Layout, TRAILER};
 use crate::commands::site::Fault;
 
 /// A file whose MAC was right.
@@ -14,11 +15,27 @@ pub(super) struct VendorFile {
     file: File,
     /// Octets before the line of the MAC.
     body_octets: u64,
+    key: FileMacKey,
+    trailer: Vec<u8>,
     mac: [u8; 16],
 }
 
 /// The lines of a file.
-pub(super) type Lines<'f> = csv::Reader<BufReader<Take<&'f File>>>;
+pub(super) type Lines<'f> = csv::Reader<BufReader<Body<'f>>>;
+
+/// The octets before the line of the MAC, and the MAC of those that were read.
+pub(super) struct Body<'f> {
+    octets: Take<&'f File>,
+    mac: FileMac,
+}
+
+impl Read for Body<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.octets.read(buffer)?;
+        self.mac.update(buffer.get(..read).unwrap_or_default());
+        Ok(read)
+    }
+}
 
 impl VendorFile {
     /// Opens the file and holds it against its last line.
@@ -26,7 +43,7 @@ impl VendorFile {
     /// # Errors
     ///
     /// [`Fault::Usage`] when there is no such file, [`Fault::Refused`] when the MAC is missing or wrong.
-    pub(super) fn open(path: &Path, key: &FileMacKey) -> Result<Self, Fault> {
+    pub(super) fn open(path: &Path, key: FileMacKey) -> Result<Self, Fault> {
         let name = path.display();
         let mut file =
             File::open(path).map_err(|error| Fault::Usage(format!("{name}: {error}")))?;
@@ -36,18 +53,10 @@ impl VendorFile {
                 "{name}: its last line is not that of a MAC (#mac,…): is the file cut off?"
             )));
         }
-        let mut mac = key.begin();
-        file.rewind()?;
-        let mut body = (&file).take(body_octets);
+        let mut body = body(&file, body_octets, &key)?;
         let mut buffer = vec![0; BUFFER_OCTETS];
-        loop {
-            let read = body.read(&mut buffer)?;
-            if read == 0 {
-                break;
-            }
-            mac.update(buffer.get(..read).unwrap_or_default());
-        }
-        let mac = mac.is_told_by(&trailer).ok_or_else(|| {
+        while body.read(&mut buffer)? > 0 {}
+        let mac = body.mac.is_told_by(&trailer).ok_or_else(|| {
             Fault::Refused(format!(
                 "{name}: the MAC of its last line is not that of the file: it was changed on its \
                  way, or --mac-key-file is another; nothing of it was read, ask for it again"
@@ -56,6 +65,8 @@ impl VendorFile {
         Ok(Self {
             file,
             body_octets,
+            key,
+            trailer,
             mac,
         })
     }
@@ -87,16 +98,29 @@ impl VendorFile {
         Ok(reader)
     }
 
+    /// Whether `lines`, read to their end, are those whose MAC was right at first.
+    pub(super) fn is_of(&self, lines: Lines<'_>) -> bool {
+        let read = lines.into_inner().into_inner().mac;
+        read.is_told_by(&self.trailer).is_some()
+    }
+
     fn reader(&self) -> Result<Lines<'_>, Fault> {
-        let mut file = &self.file;
-        file.rewind()?;
-        let body = BufReader::with_capacity(BUFFER_OCTETS, file.take(self.body_octets));
+        let body = body(&self.file, self.body_octets, &self.key)?;
+        let body = BufReader::with_capacity(BUFFER_OCTETS, body);
         // A line of another length is told as such, not as the end of the import.
         Ok(csv::ReaderBuilder::new()
             .flexible(true)
             .quoting(false)
             .from_reader(body))
     }
+}
+
+fn body<'f>(mut file: &'f File, octets: u64, key: &FileMacKey) -> io::Result<Body<'f>> {
+    file.rewind()?;
+    Ok(Body {
+        octets: file.take(octets),
+        mac: key.begin(),
+    })
 }
 
 /// Reads the next line.
