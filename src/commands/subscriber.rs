@@ -391,5 +391,7 @@ Examples:
 Columns: subscriber,msisdn,iccid,imsi,language,class,currency,credit_limit_minor,cap_minor,
 key_version, then profile (one of the configuration's [[card_profile]]; standard when it is empty or
 not there), and for imported keys kic,kid in hex: sealed under the master key, never stored bare.
-Without them a SIM's keys are derived. A file with any fault changes nothing.
+Without them a SIM has the keys that were imported for its card and key_version (`svgate keys import`;
+imsi and profile must be theirs, and kic,kid empty), else derived ones. Bare keys that a line gets are in
+`svgate keys log`. A file with any fault changes nothing.
 Exit status: 0 ok, 2 no such file, 3 lines are wrong, 1 failure: run it again, it finishes.";

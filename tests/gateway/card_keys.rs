@@ -5,7 +5,7 @@ use svgate::auth::sealed_keys::{KeyPlace, seal_keys};
 use svgate::auth::sim_keys::{Direction, derive};
 use svgate::gateway::context::sealed_column;
 use svgate::gateway::imported_keys::{CardKeyImport, KeyFile, KeyImportStep};
-use svgate::gateway::member::{ArrivalEnd, Denied, Member, Outcome, Rotation};
+use svgate::gateway::member::{ArrivalEnd, Denied, LineImport, Member, Outcome, Rotation};
 use svgate::gateway::views::Views as _;
 
 use crate::fixture::{Phone, Shop, master};
@@ -143,6 +143,76 @@ async fn a_new_line_takes_the_keys_of_its_card_and_version_only() {
     // A line that goes on under keys that a packet proved keeps them.
     line(&shop).await;
     assert_eq!(shop.arrive(phone.espresso(0)).await.1, ArrivalEnd::Paid);
+}
+
+/// What is wrong with a line, once the keys of its card came from the vendor.
+async fn refused_line(shop: &Shop, change: impl FnOnce(&mut LineImport)) -> String {
+    let own = Phone {
+        version: 1,
+        ..phone()
+    };
+    let mut line = own.line();
+    change(&mut line);
+    match shop.submit(Member::ImportLines(vec![line])).await {
+        Outcome::Refused(Denied::Invalid(why)) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_contradicts_the_vendor_of_its_card_is_refused() {
+    let shop = Shop::open(None).await;
+    for each in whole_import() {
+        shop.submit(each).await;
+    }
+    let told = refused_line(&shop, |line| line.imsi = "262019999999999".into()).await;
+    assert!(
+        told.contains("account A30") && told.contains("262019999999999"),
+        "{told}"
+    );
+    assert!(told.contains(&*phone().line().imsi), "{told}");
+    let told = refused_line(&shop, |line| line.profile = Some("four-octets".into())).await;
+    assert!(
+        told.contains("of profile standard, and its line has four-octets"),
+        "{told}"
+    );
+    let bare = keys(2).sealed;
+    let told = refused_line(&shop, |line| line.sealed_keys = Some(bare)).await;
+    assert!(
+        told.contains("account A30") && told.contains("kic and kid empty"),
+        "{told}"
+    );
+    line(&shop).await;
+}
+
+#[tokio::test]
+async fn bare_keys_that_a_line_gets_are_in_the_log_once() {
+    let shop = Shop::open(None).await;
+    let own = Phone {
+        version: 1,
+        ..phone()
+    };
+    for sealed in [
+        keys(1).sealed,
+        keys(1).sealed.iter().rev().copied().collect(),
+    ] {
+        let mut line = own.line();
+        line.sealed_keys = Some(sealed);
+        shop.submit(Member::ImportLines(vec![line])).await;
+    }
+    let events = shop
+        .store
+        .key_events(Some(own.line().iccid), 0, 9)
+        .await
+        .unwrap();
+    let told: Vec<_> = events
+        .iter()
+        .map(|event| (&*event.who, &*event.what, &*event.detail))
+        .collect();
+    assert_eq!(
+        told,
+        [("subscriber import", "keys_set", "version 1 of account A30")]
+    );
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use crate::domain::subscriber::{FromSim, Line, OpenBill, Standing};
 use crate::gateway::context::{Context, STANDARD_PROFILE};
 use crate::gateway::decide::billing;
 use crate::gateway::member::{Denied, LineImport, LoadPurse, Outcome};
-use crate::gateway::world::{Movement, Period, TakenReference, World};
+use crate::gateway::world::{KeyEvent, Movement, Period, TakenReference, World};
 use crate::sv::purse::Purse;
 
 /// The issuer loads the float, once for each reference. The first load of a currency makes the
@@ -102,18 +102,30 @@ fn open_purses(world: &mut World, currency: Currency, context: &Context) {
 /// A chunk of checked lines, applied whole or not at all. The same again changes nothing.
 pub(super) fn lines(world: &mut World, lines: Vec<LineImport>, context: &Context) -> Outcome {
     let with_keys = lines.into_iter().map(|import| with_keys(world, import));
-    let lines: Vec<(LineImport, Arc<str>)> = with_keys.collect();
+    let lines: Vec<Keyed> = match with_keys.collect() {
+        Ok(lines) => lines,
+        Err(denied) => return Outcome::Refused(denied),
+    };
     let unknown = lines
         .iter()
-        .find(|(_, profile)| !context.card_profiles().any(|name| name == profile));
-    if let Some((import, profile)) = unknown {
+        .find(|line| !context.card_profiles().any(|name| *name == line.profile));
+    if let Some(Keyed {
+        import, profile, ..
+    }) = unknown
+    {
         return Outcome::Refused(Denied::Invalid(format!(
             "account {}: profile {profile:?} is not among the configuration's [[card_profile]]",
             import.account
         )));
     }
     let (mut added, mut changed) = (0_u64, 0_u64);
-    for (import, profile) in lines {
+    for Keyed {
+        import,
+        profile,
+        brought,
+    } in lines
+    {
+        let account = Arc::clone(&import.account);
         let known = world.by_account.get(&import.account).copied();
         match known.and_then(|id| world.lines.get(&id).cloned()) {
             None => {
@@ -126,25 +138,81 @@ pub(super) fn lines(world: &mut World, lines: Vec<LineImport>, context: &Context
                 }
             }
         }
+        if let Some(brought) = brought {
+            tell_keys(world, &account, &brought);
+        }
     }
     Outcome::Imported { added, changed }
 }
 
+/// A line with its keys and profile.
+struct Keyed {
+    import: LineImport,
+    profile: Arc<str>,
+    /// The keys that its file has bare.
+    brought: Option<Arc<[u8]>>,
+}
+
 /// A line without keys takes those that were imported for its card and version, and one without a
-/// profile that of such keys.
-fn with_keys(world: &World, import: LineImport) -> (LineImport, Arc<str>) {
-    let none_of_its_own = import.sealed_keys.is_none();
-    let known = world
-        .imported_keys(&import.iccid, import.key_version)
-        .filter(|_| none_of_its_own);
-    let own = import.profile.clone();
-    let profile = own.or_else(|| known.and_then(|keys| keys.profile.clone()));
-    let sealed = known.map(|keys| Arc::clone(&keys.sealed));
-    let import = LineImport {
-        sealed_keys: sealed.or(import.sealed_keys),
-        ..import
+/// profile that of such keys; what the file says of such a card must be what the vendor says.
+fn with_keys(world: &World, import: LineImport) -> Result<Keyed, Denied> {
+    let brought = import.sealed_keys.clone();
+    let Some(keys) = world.imported_keys(&import.iccid, import.key_version) else {
+        let profile = import.profile.clone();
+        return Ok(Keyed {
+            profile: profile.unwrap_or_else(|| STANDARD_PROFILE.into()),
+            brought,
+            import,
+        });
     };
-    (import, profile.unwrap_or_else(|| STANDARD_PROFILE.into()))
+    let (account, version) = (&import.account, import.key_version);
+    // A vendor's keys differ each way and those of a line do not: they are never the same.
+    if brought.is_some() {
+        return Err(Denied::Invalid(format!(
+            "account {account}: other keys of version {version} were imported for its card: leave \
+             kic and kid empty, and the line takes those"
+        )));
+    }
+    if import.imsi != keys.imsi {
+        return Err(Denied::Invalid(format!(
+            "account {account}: keys of version {version} were imported for its card with IMSI {}, \
+             and its line has {}: correct iccid or imsi",
+            keys.imsi, import.imsi
+        )));
+    }
+    let of_keys = keys.profile.as_deref().unwrap_or(STANDARD_PROFILE);
+    let own = import.profile.as_deref();
+    if let Some(profile) = own.filter(|own| *own != of_keys) {
+        return Err(Denied::Invalid(format!(
+            "account {account}: keys of version {version} were imported for cards of profile \
+             {of_keys}, and its line has {profile}: correct profile, or leave it empty"
+        )));
+    }
+    Ok(Keyed {
+        profile: of_keys.into(),
+        brought: None,
+        import: LineImport {
+            sealed_keys: Some(Arc::clone(&keys.sealed)),
+            ..import
+        },
+    })
+}
+
+/// An event when a line has from now on the keys that its file has bare.
+fn tell_keys(world: &mut World, account: &Arc<str>, brought: &Arc<[u8]>) {
+    let subscriber = world.by_account.get(account).copied();
+    let line = subscriber.and_then(|id| world.lines.get(&id));
+    // Sealing is randomized: those that the line had before are not these.
+    let Some(line) = line.filter(|line| line.sealed_keys.as_ref() == Some(brought)) else {
+        return;
+    };
+    let event = KeyEvent {
+        who: "subscriber import".into(),
+        what: "keys_set",
+        subject: line.iccid.clone().unwrap_or_else(|| Arc::clone(account)),
+        detail: format!("version {} of account {account}", line.key_version),
+    };
+    world.key_events.push(event);
 }
 
 fn add(world: &mut World, import: LineImport, profile: Arc<str>, context: &Context) {

@@ -98,10 +98,8 @@ fn line_wants(line: &LineImport, wants: &mut Wants) {
     wants.numbers.insert(line.msisdn);
     wants.iccids.insert(Arc::clone(&line.iccid));
     wants.cards.insert(Arc::clone(&line.iccid));
-    if line.sealed_keys.is_none() {
-        let key = (Arc::clone(&line.iccid), line.key_version);
-        wants.card_keys.insert(key);
-    }
+    let key = (Arc::clone(&line.iccid), line.key_version);
+    wants.card_keys.insert(key);
 }
 
 fn kiosk_wants(order: &KioskOrder, wants: &mut Wants) {
