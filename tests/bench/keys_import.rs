@@ -18,8 +18,8 @@ use svgate::auth::key_wrap::{TransportKey, check_value};
 use svgate::auth::vendor_file::{COLUMNS, KEY_COLUMNS};
 use svgate::config::SHIPPED;
 
-const TRANSPORT: [u8; 32] = [0x5A; 32];
-const MAC: [u8; 32] = [0xA5; 32];
+const TRANSPORT: [u8; 32] = *b"the transport key of this bench.";
+const MAC: [u8; 32] = *b"the key of the MAC of this bench";
 
 fn main() {
     let cards = argument("--cards", 1_000_000);

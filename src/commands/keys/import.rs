@@ -101,7 +101,8 @@ pub(super) async fn run<B: Books + Views>(
         let who = args.operators.prove(OPERATION, &site.config.keys, books);
         Some(who.await?)
     };
-    let (transport, mac) = (secret_file::key(transport)?, secret_file::key(mac)?);
+    let transport = secret_file::key(transport, "the key of --transport-key-file")?;
+    let mac = secret_file::key(mac, "the key of --mac-key-file")?;
     if transport == mac {
         let text = "the transport key and the key of the MAC are one: each has a use of its own";
         return Err(Fault::Refused(text.to_owned()));

@@ -89,7 +89,10 @@ pub(super) async fn run<B: Books + Views>(
     books: &B,
     output: &mut dyn Write,
 ) -> Result<(), Fault> {
-    let transport = Master::new(&*secret_file::key(&args.transport_master_file)?);
+    let transport = Master::new(&*secret_file::key(
+        &args.transport_master_file,
+        "the key of --transport-master-file",
+    )?);
     let texts = texts::read(&args.texts, &args.languages)?;
     let who = args.operators.prove(OPERATION, &site.config.keys, books);
     let who = who.await?;

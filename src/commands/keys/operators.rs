@@ -161,11 +161,11 @@ fn is_operator(name: &str, secret: &str, config: &KeysConfig) -> bool {
 const SECRET_PREFIX: &str = "svo_";
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  svgate keys operator alice > alice.secret && chmod 600 alice.secret
+  (umask 077; svgate keys operator alice > alice.secret)
   svgate keys operator alice --json
 
-The first line is alice's secret, 256 random bits: it is shown once, and a file with it alone is her
---secret-file. The other lines go into the configuration, which knows its SHA-256 only.
+The first line is alice's secret, 256 random bits: it is shown once, and the file is her --secret-file,
+of which no other line is read. The others go into the configuration, which knows its SHA-256 only.
 Exit status: 0 ok, 1 failure.";
 
 #[cfg(test)]

@@ -9,12 +9,13 @@ use zeroize::Zeroizing;
 
 use crate::commands::site::Fault;
 
-/// The text of the secret in `path`, without the white space around it.
+/// The first line of the file at `path`, without the white space around it: what `svgate keys operator`
+/// prints is a secret's file as it is.
 ///
 /// # Errors
 ///
 /// [`Fault::Usage`] when there is no such file, [`Fault::Refused`] when others than its owner can open
-/// it or it is no short text; neither quotes it.
+/// it or its first line is no text; neither quotes it.
 pub(super) fn text(path: &Path) -> Result<Zeroizing<String>, Fault> {
     let name = path.display();
     let usage = |error: std::io::Error| Fault::Usage(format!("{name}: {error}"));
@@ -27,25 +28,31 @@ pub(super) fn text(path: &Path) -> Result<Zeroizing<String>, Fault> {
              take a new secret unless nobody can have read it"
         )));
     }
-    let mut text = Zeroizing::new(String::with_capacity(TEXT_MAX));
+    let mut octets = Zeroizing::new(Vec::with_capacity(TEXT_MAX));
     let limit = u64::try_from(TEXT_MAX).unwrap_or(u64::MAX);
-    let read = file.take(limit).read_to_string(&mut text);
-    read.map_err(|_| Fault::Refused(format!("{name}: it is no text")))?;
-    Ok(Zeroizing::new(text.trim().to_owned()))
+    file.take(limit).read_to_end(&mut octets).map_err(usage)?;
+    let line = octets.split(|octet| *octet == b'\n').next();
+    let line = std::str::from_utf8(line.unwrap_or_default());
+    let line = line.map_err(|_| Fault::Refused(format!("{name}: its first line is no text")))?;
+    Ok(Zeroizing::new(line.trim().to_owned()))
 }
 
-/// The key of 256 bits in `path`: 64 hex digits.
+/// The key of 256 bits in `path`: 64 hex digits. `what` it is stands in errors.
 ///
 /// # Errors
 ///
-/// As [`text`].
-pub(super) fn key(path: &Path) -> Result<Zeroizing<[u8; 32]>, Fault> {
+/// As [`text`]; [`Fault::Refused`] also for 32 equal octets, which nobody drew.
+pub(super) fn key(path: &Path, what: &str) -> Result<Zeroizing<[u8; 32]>, Fault> {
     let text = text(path)?;
     let mut key = Zeroizing::new([0; 32]);
-    hex::decode_to_slice(text.as_bytes(), key.as_mut_slice()).map_err(|_| {
-        let name = path.display();
-        Fault::Refused(format!("{name}: a transport key is 64 hex digits"))
-    })?;
+    let name = path.display();
+    hex::decode_to_slice(text.as_bytes(), key.as_mut_slice())
+        .map_err(|_| Fault::Refused(format!("{name}: {what} is 64 hex digits")))?;
+    if key.iter().all(|octet| Some(octet) == key.first()) {
+        return Err(Fault::Refused(format!(
+            "{name}: {what} is 32 equal octets, a place-holder that someone left in: draw a random one"
+        )));
+    }
     Ok(key)
 }
 

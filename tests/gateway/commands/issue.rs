@@ -8,7 +8,7 @@ use super::{Office, demo};
 
 fn issue(office: &Office, cards: &str, folder: &str) -> String {
     let cards = office.write("cards.csv", cards);
-    let transport = secret(office, "transport-master", &"5c".repeat(32));
+    let transport = secret(office, "transport-master", &"5c01".repeat(16));
     let texts = demo("../../sim-applet/card/src/main/resources/texts");
     format!(
         "keys issue --in {} --out-dir {} --transport-master-file {} --service 778 --currency EUR \

@@ -11,8 +11,8 @@ use svgate::config::SHIPPED;
 
 use super::{Ended, Office};
 
-const TRANSPORT: [u8; 32] = [0x5A; 32];
-const MAC: [u8; 32] = [0xA5; 32];
+const TRANSPORT: [u8; 32] = *b"the transport key of all tests..";
+const MAC: [u8; 32] = *b"the key of MACs of all tests....";
 
 /// A line by column, in the order of [`COLUMNS`].
 pub(super) type Line = Vec<String>;
@@ -233,7 +233,7 @@ fn a_file_that_is_not_what_its_mac_says_is_not_read() {
         );
     }
     office.write("vendor.csv", &whole);
-    secret(&office, "mac", &hex::encode([0xA6; 32]));
+    secret(&office, "mac", &"a601".repeat(16));
     assert!(office.ends(&command, 3).err.contains("--mac-key-file"));
     secret(&office, "mac", &hex::encode(TRANSPORT));
     assert!(office.ends(&command, 3).err.contains("each has a use"));
@@ -298,6 +298,36 @@ fn a_master_operation_takes_two_operators_with_their_secrets() {
             "alice and bob import_completed vendor.csv",
         ]
     );
+}
+
+#[test]
+fn what_an_operator_is_given_is_the_file_of_the_secret_and_place_holders_are_no_keys() {
+    let office = office();
+    let command = by_two(&office);
+    let mut made = office.run("keys operator alice").output;
+    let hash = made.lines().last().unwrap().to_owned();
+    let config = fs::read_to_string(office.path("svgate.toml")).unwrap();
+    let mut of_alice = config
+        .lines()
+        .skip_while(|line| *line != "name = \"alice\"");
+    let before = of_alice.nth(1).unwrap().to_owned();
+    office.write("svgate.toml", &config.replace(&before, &hash));
+    made.push_str(&"more ".repeat(100));
+    secret(&office, "alice", &made);
+    office.ends(&command, 0);
+    for (name, what) in [
+        ("transport", "--transport-key-file"),
+        ("mac", "--mac-key-file"),
+    ] {
+        let right = fs::read_to_string(office.path(name)).unwrap();
+        secret(&office, name, &"5c".repeat(32));
+        let ended = office.ends(&command, 3);
+        assert!(
+            ended.err.contains(what) && ended.err.contains("equal octets"),
+            "{ended:?}"
+        );
+        secret(&office, name, &right);
+    }
 }
 
 #[test]
