@@ -25,9 +25,9 @@ use serde_json::json;
 
 use crate::commands::Common;
 use crate::commands::merchant::file::{InBooks, MerchantFile};
-use crate::commands::site::{Fault, Site, unexpected};
+use crate::commands::site::{Fault, Site, imported};
 use crate::gateway::books::Books;
-use crate::gateway::member::{Member, Outcome};
+use crate::gateway::member::Member;
 use crate::gateway::views::Views;
 
 pub mod file;
@@ -100,27 +100,10 @@ pub async fn run<B: Books + Views>(
         if args.dry_run {
             continue;
         }
-        match books
-            .submit(Member::ImportMerchant(Box::new(merchant)))
-            .await?
-        {
-            Outcome::Imported {
-                added: new,
-                changed: other,
-            } => {
-                added = added.saturating_add(new);
-                changed = changed.saturating_add(other);
-            }
-            Outcome::Refused(denied) => return Err(denied.into()),
-            Outcome::Arrived { .. }
-            | Outcome::Ordered { .. }
-            | Outcome::Ack(_)
-            | Outcome::Done
-            | Outcome::AlreadyDone
-            | Outcome::Batch(_)
-            | Outcome::Bills(_)
-            | Outcome::Commanded(_) => return Err(unexpected()),
-        }
+        let member = Member::ImportMerchant(Box::new(merchant));
+        let (new, other) = imported(books.submit(member).await?)?;
+        added = added.saturating_add(new);
+        changed = changed.saturating_add(other);
     }
     if args.common.json {
         let line = json!({

@@ -275,6 +275,26 @@ pub fn done(outcome: Outcome) -> Result<bool, Fault> {
     }
 }
 
+/// An outcome that says what an import came to: how many rows are new, and how many changed.
+///
+/// # Errors
+///
+/// What the books refused.
+pub fn imported(outcome: Outcome) -> Result<(u64, u64), Fault> {
+    match outcome {
+        Outcome::Imported { added, changed } => Ok((added, changed)),
+        Outcome::Refused(denied) => Err(denied.into()),
+        Outcome::Arrived { .. }
+        | Outcome::Ordered { .. }
+        | Outcome::Ack(_)
+        | Outcome::Done
+        | Outcome::AlreadyDone
+        | Outcome::Batch(_)
+        | Outcome::Bills(_)
+        | Outcome::Commanded(_) => Err(unexpected()),
+    }
+}
+
 /// An outcome that belongs to another kind of member.
 #[must_use]
 pub fn unexpected() -> Fault {

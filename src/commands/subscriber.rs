@@ -19,12 +19,12 @@ use serde_json::json;
 use crate::commands::Common;
 use crate::commands::line_faults::LineFaults;
 use crate::commands::repeats::{Seen, Suspects};
-use crate::commands::site::{Fault, Site, done, unexpected};
+use crate::commands::site::{Fault, Site, done, imported};
 use crate::commands::subscriber::line::{CheckedLine, Known, Layout};
 use crate::commands::who;
 use crate::domain::money::Currency;
 use crate::gateway::books::Books;
-use crate::gateway::member::{CHUNK_MAX, LineImport, Member, Outcome};
+use crate::gateway::member::{CHUNK_MAX, LineImport, Member};
 use crate::gateway::views::Views;
 
 pub mod line;
@@ -338,18 +338,7 @@ async fn same_currencies<B: Views>(
 }
 
 async fn submit<B: Books>(books: &B, chunk: Vec<LineImport>) -> Result<(u64, u64), Fault> {
-    match books.submit(Member::ImportLines(chunk)).await? {
-        Outcome::Imported { added, changed } => Ok((added, changed)),
-        Outcome::Refused(denied) => Err(denied.into()),
-        Outcome::Arrived { .. }
-        | Outcome::Ordered { .. }
-        | Outcome::Ack(_)
-        | Outcome::Done
-        | Outcome::AlreadyDone
-        | Outcome::Batch(_)
-        | Outcome::Bills(_)
-        | Outcome::Commanded(_) => Err(unexpected()),
-    }
+    imported(books.submit(Member::ImportLines(chunk)).await?)
 }
 
 fn next(

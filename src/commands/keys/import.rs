@@ -29,10 +29,10 @@ use crate::commands::keys::sealing::sealed;
 use crate::commands::keys::secret_file;
 use crate::commands::line_faults::LineFaults;
 use crate::commands::repeats::{Seen, Suspects};
-use crate::commands::site::{Fault, Site, done, unexpected};
+use crate::commands::site::{Fault, Site, done, imported};
 use crate::gateway::books::Books;
 use crate::gateway::imported_keys::{CardKeyImport, KeyFile, KeyImportStep};
-use crate::gateway::member::{CHUNK_MAX, Member, Outcome};
+use crate::gateway::member::{CHUNK_MAX, Member};
 use crate::gateway::views::Views;
 
 use against_books::Chunk;
@@ -292,18 +292,8 @@ impl Import<'_> {
 
 /// What became of one chunk: how many rows are new, or were taken away.
 async fn staged<B: Books>(books: &B, step: KeyImportStep) -> Result<u64, Fault> {
-    match books.submit(Member::KeyImport(step)).await? {
-        Outcome::Imported { added, changed } => Ok(added.saturating_add(changed)),
-        Outcome::Refused(denied) => Err(denied.into()),
-        Outcome::Arrived { .. }
-        | Outcome::Ordered { .. }
-        | Outcome::Ack(_)
-        | Outcome::Done
-        | Outcome::AlreadyDone
-        | Outcome::Batch(_)
-        | Outcome::Commanded(_)
-        | Outcome::Bills(_) => Err(unexpected()),
-    }
+    let (added, taken) = imported(books.submit(Member::KeyImport(step)).await?)?;
+    Ok(added.saturating_add(taken))
 }
 
 fn to_books(line: &VendorLine<'_>, named: &NamedKeys) -> Result<CardKeyImport, Fault> {
